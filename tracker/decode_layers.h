@@ -1,0 +1,76 @@
+// SPDX-License-Identifier: Apache-2.0
+// Private to decode*.cc: the cursor and one function per layer.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+
+#include "tracker/decode.h"
+
+namespace tracker::layers {
+
+// EtherTypes (IEEE 802 numbers); PPP and SLL are mapped onto them.
+enum EtherType : std::uint16_t {
+  kIpv4 = 0x0800,
+  kIpv6 = 0x86dd,
+  kVlan = 0x8100,
+  kQinQ = 0x88a8,
+  kQinQOld = 0x9100,
+  kMpls = 0x8847,
+  kMplsMulticast = 0x8848,
+  kPppoeSession = 0x8864,
+  kFabricPath = 0x8903,
+};
+
+// Reads big-endian fields at a moving offset. The caller asks Has() first; a
+// read past the end is a bug of ours.
+class Cursor {
+ public:
+  Cursor(std::span<const std::uint8_t> octets, std::uint32_t wire_length)
+      : octets_(octets), wire_length_(wire_length) {}
+
+  [[nodiscard]] bool Has(std::size_t count) const {
+    return octets_.size() - offset_ >= count;
+  }
+  [[nodiscard]] std::size_t Left() const { return octets_.size() - offset_; }
+  [[nodiscard]] std::size_t Offset() const { return offset_; }
+  // Octets of the frame on the wire from here on.
+  [[nodiscard]] std::uint32_t WireLeft() const {
+    return wire_length_ > offset_
+               ? wire_length_ - static_cast<std::uint32_t>(offset_)
+               : 0;
+  }
+  [[nodiscard]] const std::uint8_t* Data() const {
+    return octets_.data() + offset_;
+  }
+  [[nodiscard]] std::uint8_t U8(std::size_t at) const {
+    return octets_[offset_ + at];
+  }
+  [[nodiscard]] std::uint16_t U16(std::size_t at) const {
+    return static_cast<std::uint16_t>(U8(at) << 8 | U8(at + 1));
+  }
+  [[nodiscard]] std::uint32_t U32(std::size_t at) const {
+    return static_cast<std::uint32_t>(U16(at)) << 16 | U16(at + 2);
+  }
+  void Skip(std::size_t count) { offset_ += count; }
+
+ private:
+  std::span<const std::uint8_t> octets_;
+  std::size_t offset_ = 0;
+  std::uint32_t wire_length_;
+};
+
+// Each reads the layer at the cursor and moves behind it.
+
+// Link layer, tags and shims included: kOk when an IP header follows.
+DecodeResult Link(LinkType link, Cursor& cursor, Packet& packet);
+// IPv4 or IPv6 with extension headers. `end` becomes the number of captured
+// octets from the cursor on that belong to the packet.
+DecodeResult Ip(Cursor& cursor, Packet& packet, std::size_t& end);
+// Ports, ICMP type and code, TCP. Never fails: what is cut off stays 0.
+// `ip_offset` is where the IP header began in the frame.
+void Transport(const Cursor& cursor, std::size_t ip_offset, std::size_t end,
+               Packet& packet);
+
+}  // namespace tracker::layers

@@ -1,0 +1,88 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "tracker/expiry.h"
+
+#include <algorithm>
+
+namespace tracker {
+namespace {
+
+constexpr int kMinShift = 10;  // 1 microsecond: below it, ticks are just noise
+// How many younger neighbours a flow is filed past, at most.
+constexpr int kSortSteps = 32;
+
+}  // namespace
+
+RecencyRing::RecencyRing(const ExpiryArray& links, Duration timeout)
+    : links_(links), lists_(kTicks), shift_(kMinShift) {
+  while ((timeout.count() >> shift_) > kTicks / 4) {
+    ++shift_;
+  }
+}
+
+std::uint32_t RecencyRing::ListOf(Tick tick) {
+  return static_cast<std::uint32_t>(tick) & (kTicks - 1);
+}
+
+void RecencyRing::File(SlotIndex slot, Timestamp last_seen) {
+  const Tick seen = TickOf(last_seen);
+  if (count_ == 0 || seen < first_) {
+    first_ = seen;
+  }
+  // Beyond the horizon it is filed too early, which is always safe: Advance()
+  // files it again when it gets there.
+  const Tick tick = std::min(seen, first_ + kTicks - 1);
+  ExpiryLinks& link = links_[slot];
+  link.filed_as = Nanoseconds(last_seen);
+  link.list = ListOf(tick);
+  List& list = lists_[link.list];
+  if (list.head == kNoSlot) {
+    list.sorted = true;
+  }
+
+  SlotIndex before = list.tail;
+  for (int step = 0; before != kNoSlot && step < kSortSteps &&
+                     links_[before].filed_as > link.filed_as;
+       ++step) {
+    before = links_[before].ring_previous;
+  }
+  if (before != kNoSlot && links_[before].filed_as > link.filed_as) {
+    list.sorted = false;
+  }
+  const SlotIndex after =
+      before == kNoSlot ? list.head : links_[before].ring_next;
+  link.ring_previous = before;
+  link.ring_next = after;
+  (before == kNoSlot ? list.head : links_[before].ring_next) = slot;
+  (after == kNoSlot ? list.tail : links_[after].ring_previous) = slot;
+  ++count_;
+}
+
+void RecencyRing::Remove(SlotIndex slot) {
+  const ExpiryLinks& link = links_[slot];
+  List& list = lists_[link.list];
+  (link.ring_previous == kNoSlot ? list.head
+                                 : links_[link.ring_previous].ring_next) =
+      link.ring_next;
+  (link.ring_next == kNoSlot ? list.tail
+                             : links_[link.ring_next].ring_previous) =
+      link.ring_previous;
+  --count_;
+}
+
+void AgeList::Append(SlotIndex slot) {
+  ExpiryLinks& link = links_[slot];
+  link.age_previous = tail_;
+  link.age_next = kNoSlot;
+  (tail_ == kNoSlot ? head_ : links_[tail_].age_next) = slot;
+  tail_ = slot;
+}
+
+void AgeList::Remove(SlotIndex slot) {
+  const ExpiryLinks& link = links_[slot];
+  (link.age_previous == kNoSlot ? head_ : links_[link.age_previous].age_next) =
+      link.age_next;
+  (link.age_next == kNoSlot ? tail_ : links_[link.age_next].age_previous) =
+      link.age_previous;
+}
+
+}  // namespace tracker

@@ -1,0 +1,151 @@
+// SPDX-License-Identifier: Apache-2.0
+// When flows are due, in O(flows that are due).
+//
+// Two orders over the same slots, as links in one array beside the flows:
+//
+// RecencyRing: flows of one idle timeout, filed by the tick in which they were
+//   last seen. A packet does not touch it. When the time of a tick has come,
+//   its flows are looked at: those seen since are filed again where they belong
+//   now, the others are due. So a busy flow is moved once per timeout, not once
+//   per packet. Its oldest flow is the least recently seen one.
+// AgeList: all flows in the order in which their present interval began, for
+//   the active timeout, for iteration, and for an end in a fixed order.
+//
+// Times are what the tracker's clock says, which never runs backwards.
+#pragma once
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+#include "tracker/flow_index.h"
+#include "tracker/time.h"
+
+namespace tracker {
+
+// Trivial, so that links of slots that are never used cost no memory.
+struct ExpiryLinks {
+  std::int64_t filed_as;  // last-seen time under which the ring has the slot,
+                          // in nanoseconds since 1970
+  std::uint32_t list;     // and the list of the ring it is in
+  SlotIndex ring_previous;
+  SlotIndex ring_next;
+  SlotIndex age_previous;
+  SlotIndex age_next;
+};
+
+using ExpiryArray = std::unique_ptr<ExpiryLinks[]>;
+
+class RecencyRing {
+ public:
+  // Refers to `links` for its lifetime. `timeout` only sets how fine the ticks
+  // are: about a 2000th of it.
+  RecencyRing(const ExpiryArray& links, Duration timeout);
+
+  void File(SlotIndex slot, Timestamp last_seen);
+  void Remove(SlotIndex slot);
+
+  // Calls `expire(slot)` for each slot whose `last_seen(slot)` <= `cutoff`;
+  // `expire` must Remove() it, and no other.
+  template <typename LastSeen, typename Expire>
+  void Advance(Timestamp cutoff, LastSeen&& last_seen, Expire&& expire);
+
+  // The least recently seen slot, or kNoSlot. Exact among flows that were filed
+  // close to each other, else within one tick.
+  template <typename LastSeen>
+  SlotIndex Oldest(LastSeen&& last_seen);
+
+ private:
+  struct List {
+    SlotIndex head = kNoSlot;
+    SlotIndex tail = kNoSlot;
+    bool sorted = true;  // by filed_as
+  };
+  using Tick = std::int64_t;
+
+  // Ticks that a ring can tell apart: four timeouts' worth, so that flows keep
+  // their place while a sweep is overdue.
+  static constexpr Tick kTicks = 1 << 13;
+
+  static std::int64_t Nanoseconds(Timestamp time) {
+    return time.time_since_epoch().count();
+  }
+  [[nodiscard]] Tick TickOf(Timestamp time) const {
+    return Nanoseconds(time) >> shift_;
+  }
+  [[nodiscard]] static std::uint32_t ListOf(Tick tick);
+
+  const ExpiryArray& links_;
+  std::vector<List> lists_;
+  int shift_ = 0;
+  Tick first_ = 0;  // no flow is filed before this tick; kTicks - 1 beyond it,
+                    // lists begin again with flows that are filed too early
+  std::size_t count_ = 0;
+};
+
+class AgeList {
+ public:
+  explicit AgeList(const ExpiryArray& links) : links_(links) {}
+
+  void Append(SlotIndex slot);
+  void Remove(SlotIndex slot);
+  [[nodiscard]] SlotIndex Front() const { return head_; }
+  [[nodiscard]] SlotIndex Next(SlotIndex slot) const {
+    return links_[slot].age_next;
+  }
+
+ private:
+  const ExpiryArray& links_;
+  SlotIndex head_ = kNoSlot;
+  SlotIndex tail_ = kNoSlot;
+};
+
+template <typename LastSeen, typename Expire>
+void RecencyRing::Advance(Timestamp cutoff, LastSeen&& last_seen,
+                          Expire&& expire) {
+  const Tick last = TickOf(cutoff);
+  // However far the cutoff jumped, one turn looks at every list.
+  for (Tick tick = std::max(first_, last - kTicks + 1);
+       count_ > 0 && tick <= last; ++tick) {
+    first_ = tick;
+    const List& list = lists_[ListOf(tick)];
+    SlotIndex slot = list.head;
+    while (slot != kNoSlot) {
+      const SlotIndex next = links_[slot].ring_next;
+      // Later in the last tick; in an earlier tick it was filed too early.
+      if (tick == last && links_[slot].filed_as > Nanoseconds(cutoff)) {
+        if (list.sorted) {
+          break;
+        }
+      } else if (const Timestamp seen = last_seen(slot); seen <= cutoff) {
+        expire(slot);
+      } else {
+        Remove(slot);
+        File(slot, seen);
+      }
+      slot = next;
+    }
+  }
+}
+
+template <typename LastSeen>
+SlotIndex RecencyRing::Oldest(LastSeen&& last_seen) {
+  while (count_ > 0) {
+    const SlotIndex slot = lists_[ListOf(first_)].head;
+    if (slot == kNoSlot) {
+      ++first_;
+      continue;
+    }
+    const Timestamp seen = last_seen(slot);
+    if (links_[slot].filed_as == Nanoseconds(seen)) {
+      return slot;
+    }
+    Remove(slot);
+    File(slot, seen);
+  }
+  return kNoSlot;
+}
+
+}  // namespace tracker

@@ -1,0 +1,71 @@
+// SPDX-License-Identifier: Apache-2.0
+// From a key's hash to the slot that holds its flow: open addressing with
+// linear probing.
+//
+// A bucket is the slot and 32 bits of the hash. The low bits of that tag are
+// the home bucket and the rest tells most strangers apart without touching the
+// slot; the caller's predicate compares the whole key. At most half of the
+// buckets are used, so probes are short and an empty one always ends them.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <vector>
+
+namespace tracker {
+
+using SlotIndex = std::uint32_t;
+inline constexpr SlotIndex kNoSlot = 0xffffffff;
+
+class FlowIndex {
+ public:
+  explicit FlowIndex(std::size_t max_flows) { Reserve(max_flows); }
+
+  // Empties the index and makes room for `max_flows` entries.
+  void Reserve(std::size_t max_flows);
+
+  void Prefetch(std::uint64_t hash) const {
+    __builtin_prefetch(&buckets_[Home(Tag(hash))]);
+  }
+
+  // The first slot whose tag fits: a hint to prefetch, not an answer.
+  [[nodiscard]] SlotIndex Guess(std::uint64_t hash) const {
+    return Find(hash, [](SlotIndex) { return true; });
+  }
+
+  // The slot with this hash for which `is_same(slot)`, or kNoSlot.
+  template <typename IsSame>
+  [[nodiscard]] SlotIndex Find(std::uint64_t hash, IsSame&& is_same) const {
+    const std::uint32_t tag = Tag(hash);
+    for (std::size_t at = Home(tag); buckets_[at].slot != kNoSlot;
+         at = (at + 1) & mask_) {
+      if (buckets_[at].tag == tag && is_same(buckets_[at].slot)) {
+        return buckets_[at].slot;
+      }
+    }
+    return kNoSlot;
+  }
+
+  // The caller knows that the key is not there and that there is room.
+  void Insert(std::uint64_t hash, SlotIndex slot);
+  // The caller knows that (hash, slot) is there.
+  void Erase(std::uint64_t hash, SlotIndex slot);
+
+ private:
+  struct Bucket {
+    std::uint32_t tag = 0;
+    SlotIndex slot = kNoSlot;
+  };
+
+  static std::uint32_t Tag(std::uint64_t hash) {
+    return static_cast<std::uint32_t>(hash >> 32);
+  }
+  [[nodiscard]] std::size_t Home(std::uint32_t tag) const {
+    return tag & mask_;
+  }
+
+  std::vector<Bucket> buckets_;
+  std::size_t mask_ = 0;
+};
+
+}  // namespace tracker

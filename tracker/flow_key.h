@@ -1,0 +1,96 @@
+// SPDX-License-Identifier: Apache-2.0
+// What makes two packets parts of the same flow.
+//
+// A key is canonical where the extractor is bidirectional: the smaller endpoint
+// comes first, so both directions give one key and one look-up finds the flow.
+// Which way a packet went is an Orientation beside the key, never a second key.
+//
+// Keys have no padding (asserted), so they are compared and hashed as octets,
+// and always compared in full: a hash alone never names a flow.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <cstring>
+#include <type_traits>
+
+#include "tracker/address.h"
+
+namespace tracker {
+
+// Which of the key's two endpoints sent the packet.
+enum class Orientation : std::uint8_t { kFirstToSecond, kSecondToFirst };
+
+constexpr Orientation Opposite(Orientation orientation) {
+  return orientation == Orientation::kFirstToSecond
+             ? Orientation::kSecondToFirst
+             : Orientation::kFirstToSecond;
+}
+
+// The two ends of a conversation as roles, independent of the key's order.
+enum class Side : std::uint8_t { kInitiator, kResponder };
+
+constexpr Side Other(Side side) {
+  return side == Side::kInitiator ? Side::kResponder : Side::kInitiator;
+}
+
+struct FlowKey {
+  std::array<IpAddress, 2> address;
+  std::array<std::uint16_t, 2> port{};  // 0 where the protocol has none
+  std::uint32_t tunnel_id = 0;  // 0 unless the extractor was told to use it
+  std::uint16_t vlan_id = 0;    // likewise
+  std::uint8_t protocol = 0;
+  std::uint8_t ip_version = 0;
+
+  bool operator==(const FlowKey&) const = default;
+};
+
+struct IpPairKey {
+  std::array<IpAddress, 2> address;
+  std::uint32_t ip_version = 0;
+
+  bool operator==(const IpPairKey&) const = default;
+};
+
+struct MacPairKey {
+  std::array<MacAddress, 2> address{};
+
+  bool operator==(const MacPairKey&) const = default;
+};
+
+// A keyed hash of the octets of a key. The seed is drawn once per process from
+// the operating system: who is on the mirrored wire cannot choose keys that
+// collide.
+class KeyHasher {
+ public:
+  using Seed = std::array<std::uint64_t, 4>;
+
+  KeyHasher();  // a random seed
+  explicit KeyHasher(const Seed& seed) : seed_(seed) {}
+
+  template <typename Key>
+  std::uint64_t operator()(const Key& key) const {
+    static_assert(std::has_unique_object_representations_v<Key>);
+    constexpr std::size_t kPairs = (sizeof(Key) + 15) / 16;
+    std::array<std::uint64_t, kPairs * 2> words{};
+    std::memcpy(words.data(), &key, sizeof(Key));
+    std::uint64_t hash = seed_[0];
+    for (std::size_t i = 0; i < words.size(); i += 2) {
+      hash = Fold(words[i] ^ seed_[1] ^ hash, words[i + 1] ^ seed_[2]);
+    }
+    return Fold(hash ^ seed_[3], sizeof(Key) ^ seed_[1]);
+  }
+
+ private:
+  // Both halves of the 128-bit product depend on every bit of both factors.
+  static std::uint64_t Fold(std::uint64_t a, std::uint64_t b) {
+    __extension__ using Wide = unsigned __int128;
+    const Wide product = static_cast<Wide>(a) * b;
+    return static_cast<std::uint64_t>(product) ^
+           static_cast<std::uint64_t>(product >> 64);
+  }
+
+  Seed seed_;
+};
+
+}  // namespace tracker

@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: Apache-2.0
+// The header fields that are tracked, decoded: host byte order, no pointer into
+// the frame.
+#pragma once
+
+#include <cstdint>
+
+#include "tracker/address.h"
+#include "tracker/time.h"
+
+namespace tracker {
+
+// IANA protocol numbers that are treated specially.
+enum IpProtocol : std::uint8_t {
+  kIcmp = 1,
+  kTcp = 6,
+  kUdp = 17,
+  kDccp = 33,
+  kIcmpV6 = 58,
+  kSctp = 132,
+  kUdpLite = 136,
+};
+
+// TCP header flags (RFC 9293 section 3.1).
+enum TcpFlag : std::uint8_t {
+  kFin = 0x01,
+  kSyn = 0x02,
+  kRst = 0x04,
+  kPsh = 0x08,
+  kAck = 0x10,
+};
+
+struct TcpSegment {
+  std::uint32_t sequence = 0;
+  std::uint32_t acknowledgment = 0;
+  std::uint32_t payload_octets = 0;  // on the wire, by the IP length
+  std::uint16_t window = 0;          // as sent, without the scale option
+  std::uint8_t flags = 0;            // TcpFlag
+  bool complete = false;  // the 20 octets of fixed header were captured
+};
+
+struct Packet {
+  Timestamp time;
+
+  // Network layer.
+  IpAddress source;
+  IpAddress destination;
+  std::uint32_t octets = 0;  // IPv4 total length, or IPv6 payload length + 40
+  std::uint8_t ip_version = 0;        // 4, 6; 0: no IP in the frame
+  std::uint8_t protocol = 0;          // behind IPv6 extension headers and AH
+  std::uint8_t class_of_service = 0;  // IPv4 TOS, IPv6 traffic class
+  std::uint8_t ttl = 0;               // or hop limit
+  bool fragment = false;              // any fragment of a datagram
+  bool later_fragment = false;        // one that has no transport header
+
+  // Transport layer; 0 where the protocol has no ports or they were cut off.
+  std::uint16_t source_port = 0;
+  std::uint16_t destination_port = 0;
+  std::uint8_t icmp_type = 0;
+  std::uint8_t icmp_code = 0;
+  TcpSegment tcp;
+
+  // Transport payload inside the captured octets of the frame. Padding of the
+  // link layer is not payload.
+  std::uint32_t payload_offset = 0;
+  std::uint32_t payload_captured = 0;
+
+  // Link layer.
+  MacAddress source_mac{};
+  MacAddress destination_mac{};
+  std::uint16_t vlan_id = 0;        // outermost 802.1Q VID; 0: untagged
+  std::uint16_t inner_vlan_id = 0;  // VID of the second tag
+  bool has_mac = false;
+  std::uint32_t interface = 0;  // as in Frame
+};
+
+}  // namespace tracker

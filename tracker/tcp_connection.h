@@ -1,0 +1,113 @@
+// SPDX-License-Identifier: Apache-2.0
+// A TCP connection as a passive observer sees it, with Zeek's meaning of
+// endpoint states, history letters and connection states.
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <string_view>
+
+#include "tracker/flow_key.h"
+#include "tracker/history.h"
+#include "tracker/packet.h"
+
+namespace tracker {
+
+// The connection as a whole, for the StateChange event.
+enum class TcpState : std::uint8_t {
+  kNone,         // not TCP, or nothing seen that says more
+  kSynSent,      // SYN seen
+  kSynReceived,  // and SYN-ACK
+  kEstablished,  // and the ACK that completes the handshake
+  kMidstream,    // packets without a handshake
+  kClosing,      // one side sent FIN
+  kClosed,       // both did
+  kReset,
+};
+
+class TcpConnection {
+ public:
+  enum class Endpoint : std::uint8_t {
+    kInactive,
+    kSynSent,
+    kSynAckSent,
+    kPartial,
+    kEstablished,
+    kClosed,
+    kReset,
+  };
+
+  struct Outcome {
+    bool flipped = false;      // the roles changed; the sides must follow
+    bool established = false;  // this packet completed the three-way handshake
+  };
+
+  // One segment from `side`. Writes its letters into `history`. With
+  // `may_flip` a reordered handshake turns the roles round, before the letters
+  // that follow; then `flipped` is set and the sender is the other side.
+  Outcome Add(Side side, const TcpSegment& segment, bool may_flip,
+              History& history);
+
+  // A SYN that cannot belong to this connection: port reuse. A retransmitted
+  // SYN, or the halves of one handshake in reverse order, are no reuse.
+  [[nodiscard]] bool IsReplacedBy(Side side, const TcpSegment& segment) const;
+
+  [[nodiscard]] TcpState State() const;
+  // Both sides sent FIN, or one sent RST.
+  [[nodiscard]] bool Over() const;
+  // Over, and the last FIN was acknowledged: nothing more is to be expected.
+  [[nodiscard]] bool OverAndAcknowledged() const;
+
+  // Zeek's conn_state, "S0", "SF", "REJ", ...
+  [[nodiscard]] std::string_view ConnectionState(const History& history) const;
+
+ private:
+  struct End {
+    std::uint32_t start_sequence = 0;
+    std::uint32_t next_sequence = 0;  // highest end of a segment
+    std::uint32_t acknowledged = 0;   // highest acknowledgment by the peer
+    std::uint32_t last_syn = 0;  // relative sequence of the last such packet
+    std::uint32_t last_fin = 0;
+    std::uint32_t last_rst = 0;
+    std::uint32_t retransmitted = 0;  // segments that brought nothing new
+    std::uint32_t zero_windows = 0;
+    Endpoint state = Endpoint::kInactive;
+    Endpoint previous = Endpoint::kInactive;
+
+    void Become(Endpoint next) {
+      previous = state;
+      state = next;
+    }
+  };
+
+  End& At(Side side) { return ends_[static_cast<std::size_t>(side)]; }
+  [[nodiscard]] const End& At(Side side) const {
+    return ends_[static_cast<std::size_t>(side)];
+  }
+
+  // The steps of Add(), in its order.
+  static void StartSequence(End& me, const TcpSegment& segment);
+  static void FlagLetter(Side side, End& me, const TcpSegment& segment,
+                         History& history);
+  static void WindowLetter(Side side, End& me, const End& peer,
+                           const TcpSegment& segment, History& history);
+  static void Acknowledge(End& peer, const TcpSegment& segment);
+  static void AdvanceSequence(Side side, End& me, const TcpSegment& segment,
+                              History& history);
+  void AdvanceState(Side side, const TcpSegment& segment);
+  void FromInactive(Side side, const TcpSegment& segment);
+  [[nodiscard]] bool CompletesHandshake(Side side,
+                                        const TcpSegment& segment) const;
+  // A SYN that belongs before the SYN-ACK that was seen first.
+  [[nodiscard]] bool IsSynAfterSynAck(Side side, const TcpSegment& segment,
+                                      const History& history) const;
+  [[nodiscard]] std::string_view ResetState(const History& history) const;
+  // Octets of payload the side is known to have sent, by sequence numbers.
+  [[nodiscard]] std::uint32_t StreamOctets(Side side) const;
+
+  std::array<End, 2> ends_;
+  bool handshake_done_ = false;
+};
+
+}  // namespace tracker

@@ -1,0 +1,201 @@
+// SPDX-License-Identifier: Apache-2.0
+// Packets in, flow events out.
+//
+// FlowTracker follows every conversation that its Extractor can name, in both
+// directions, and tells a sink (event.h) when one starts, changes and ends. It
+// does no I/O, starts no thread and reads no clock; after construction it
+// allocates nothing but what a user State allocates. One thread may use it at a
+// time.
+//
+// Invariants
+//   * A live flow is in exactly one slot, once in the index, once in the age
+//     list and once in the ring of its timeout.
+//   * Every flow that was Started gets exactly one Ended.
+//   * The clock is the latest time of a packet or a Sweep(); it never runs
+//     backwards. A packet older than the clock counts as seen now. One packet
+//     far in the future does not move the clock until a second one agrees.
+#pragma once
+
+#include <algorithm>
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <span>
+#include <utility>
+#include <vector>
+
+#include "tracker/config.h"
+#include "tracker/event.h"
+#include "tracker/expiry.h"
+#include "tracker/extractor.h"
+#include "tracker/flow_index.h"
+#include "tracker/slab.h"
+#include "tracker/stats.h"
+#include "tracker/well_known_ports.h"
+
+namespace tracker {
+
+// No user state.
+struct NoState {};
+
+template <Extractor E, typename State = NoState>
+class FlowTracker {
+ public:
+  using Key = typename E::Key;
+  struct Flow {
+    Key key;
+    FlowStats stats;
+    [[no_unique_address]] State state;
+  };
+  // Makes the user state of a new flow from its key; called once per flow.
+  using MakeState = std::function<State(const Key&)>;
+
+  // Frames that TrackBurst() overlaps the memory accesses of.
+  static constexpr std::size_t kBurst = 64;
+
+  explicit FlowTracker(
+      const TrackerConfig& config, E extractor = E(),
+      MakeState make_state = [](const Key&) { return State(); },
+      KeyHasher hasher = KeyHasher());
+  FlowTracker(const FlowTracker&) = delete;
+  FlowTracker& operator=(const FlowTracker&) = delete;
+  ~FlowTracker();
+
+  // One frame; how it was decoded. Sweeps first when the clock has moved by
+  // sweep_interval.
+  template <typename Sink>
+  DecodeResult Track(const Frame& frame, Sink&& sink);
+  // The events as a list instead.
+  std::vector<Event<Key>> Track(const Frame& frame);
+  // The same, and callback(key, side, sequence, payload) when the frame brought
+  // captured transport payload; sequence is TCP's, 0 for other protocols.
+  template <typename Sink, typename Callback>
+  DecodeResult TrackWithPayload(const Frame& frame, Sink&& sink,
+                                Callback&& callback);
+  // Any number of frames, with the same outcome as Track() of each, except that
+  // it sweeps between bursts only.
+  template <typename Sink>
+  void TrackBurst(std::span<const Frame> frames, Sink&& sink);
+
+  // Ends every flow that is due at `now`, which also moves the clock.
+  template <typename Sink>
+  void Sweep(Timestamp now, Sink&& sink);
+  // Ends every flow: kShutdown, or how it had closed. The tracker can go on.
+  template <typename Sink>
+  void Finish(Sink&& sink);
+  // Flows beyond a smaller max_flows end as kEvicted, least recently seen
+  // first.
+  template <typename Sink>
+  void SetConfig(const TrackerConfig& config, Sink&& sink);
+
+  // Valid until the next call that is not const.
+  [[nodiscard]] const Flow* Get(const Key& key) const;
+  [[nodiscard]] State* GetMut(const Key& key);
+  // Calls visit(flow) for each live flow, oldest interval first.
+  template <typename Visit>
+  void ForEach(Visit&& visit) const;
+
+  [[nodiscard]] std::size_t FlowCount() const { return flow_count_; }
+  [[nodiscard]] const TrackerStats& Stats() const { return stats_; }
+  [[nodiscard]] const TrackerConfig& Config() const { return config_; }
+  [[nodiscard]] Timestamp Clock() const { return clock_; }
+  // Gives the extractor back; the tracker is used up.
+  [[nodiscard]] E IntoExtractor() && { return std::move(extractor_); }
+
+ private:
+  enum Ring : std::uint8_t { kTcpRing, kUdpRing, kOtherRing, kClosedRing };
+  static constexpr std::size_t kRings = 4;
+  struct Entry {
+    Flow flow;
+    std::uint64_t hash;
+    Ring ring;
+  };
+  struct Item {
+    Extracted<Key> extracted;
+    std::uint64_t hash = 0;
+    DecodeResult result = DecodeResult::kOk;
+  };
+  // A packet far in the future, and the flow that it was counted for.
+  struct Suspect {
+    Timestamp time;
+    SlotIndex slot = kNoSlot;
+    std::uint64_t flow_id = 0;
+  };
+
+  // tracker_memory.h: slots, rings and the clock.
+  void Grow(std::size_t max_flows);
+  void MakeRings();
+  [[nodiscard]] Duration TimeoutOf(Ring ring) const;
+  static Ring RingOf(std::uint8_t protocol);
+  [[nodiscard]] SlotIndex Find(const Key& key, std::uint64_t hash) const;
+  [[nodiscard]] auto LastSeen() const {
+    return [this](SlotIndex slot) { return slab_[slot].flow.stats.idle_since; };
+  }
+  void FileInRing(SlotIndex slot, Ring ring);
+  void AdvanceClock(Timestamp time);
+  void ClearSuspect();
+  SlotIndex Allocate(const Item& item);
+  void Free(SlotIndex slot);
+
+  // tracker_impl.h: the path of a packet.
+  DecodeResult Prepare(const Frame& frame, Item& item);
+  template <typename Sink>
+  void SweepIfDue(Timestamp time, Sink& sink);
+  template <typename Sink>
+  Side TrackOne(const Item& item, Sink& sink);
+  template <typename Sink>
+  SlotIndex EndIfStale(SlotIndex slot, const Extracted<Key>& extracted,
+                       Timestamp now, Sink& sink);
+  template <typename Sink>
+  SlotIndex Start(const Item& item, Timestamp now, Sink& sink);
+  void OrientNewFlow(const Packet& packet, FlowStats& stats) const;
+  template <typename Sink>
+  Side AdvanceConversation(Flow& flow, const Packet& packet, Side side,
+                           Sink& sink);
+  static void Count(const Packet& packet, SideStats& side);
+  template <typename Sink>
+  void CloseIfOver(SlotIndex slot, Timestamp now, Sink& sink);
+  template <typename Sink>
+  void End(SlotIndex slot, EndReason reason, Sink& sink);
+  template <typename Sink>
+  void Evict(Sink& sink);
+  template <typename Sink>
+  void CutInterval(SlotIndex slot, Timestamp now, Sink& sink);
+  template <typename Sink>
+  void SweepActive(Sink& sink);
+  static Side SideOf(const FlowStats& stats, Orientation orientation);
+  // A connection that is over ended by that, whatever made it leave.
+  static EndReason ReasonFor(const Flow& flow, EndReason otherwise);
+  static void FlipSides(FlowStats& stats);
+
+  TrackerConfig config_;
+  E extractor_;
+  MakeState make_state_;
+  KeyHasher hasher_;
+  TrackerStats stats_;
+
+  Slab<Entry> slab_;
+  FlowIndex index_{0};
+  ExpiryArray links_;
+  std::vector<RecencyRing> rings_;  // by Ring
+  AgeList ages_{links_};
+  std::vector<SlotIndex> free_;  // used slots that are free again
+  SlotIndex fresh_ = 0;          // slots from here on were never used
+  std::size_t flow_count_ = 0;
+
+  Timestamp clock_;
+  Timestamp next_sweep_;
+  bool clock_set_ = false;
+  std::optional<Suspect> suspect_;
+  std::unique_ptr<std::array<Item, kBurst>> burst_ =
+      std::make_unique<std::array<Item, kBurst>>();
+};
+
+}  // namespace tracker
+
+// The definitions of the members above.
+#include "tracker/tracker_impl.h"
+#include "tracker/tracker_memory.h"

@@ -1,0 +1,479 @@
+// SPDX-License-Identifier: Apache-2.0
+// Definitions of tracker.h: the path of a packet, sweeps, and the ends of
+// flows.
+#pragma once
+
+#include "tracker/tracker.h"
+
+namespace tracker {
+
+template <Extractor E, typename State>
+DecodeResult FlowTracker<E, State>::Prepare(const Frame& frame, Item& item) {
+  item.result = extractor_.Extract(frame, item.extracted);
+  if (item.result == DecodeResult::kOk) {
+    item.hash = hasher_(item.extracted.key);
+    ++stats_.packets_tracked;
+  } else {
+    ++stats_.unmatched[static_cast<std::size_t>(item.result)];
+  }
+  return item.result;
+}
+
+template <Extractor E, typename State>
+template <typename Sink>
+void FlowTracker<E, State>::SweepIfDue(Timestamp time, Sink& sink) {
+  AdvanceClock(time);
+  if (clock_ >= next_sweep_) {
+    Sweep(clock_, sink);
+  }
+}
+
+template <Extractor E, typename State>
+template <typename Sink>
+DecodeResult FlowTracker<E, State>::Track(const Frame& frame, Sink&& sink) {
+  Item& item = (*burst_)[0];
+  if (Prepare(frame, item) == DecodeResult::kOk) {
+    SweepIfDue(frame.time, sink);
+    TrackOne(item, sink);
+  }
+  return item.result;
+}
+
+template <Extractor E, typename State>
+template <typename Sink, typename Callback>
+DecodeResult FlowTracker<E, State>::TrackWithPayload(const Frame& frame,
+                                                     Sink&& sink,
+                                                     Callback&& callback) {
+  Item& item = (*burst_)[0];
+  if (Prepare(frame, item) != DecodeResult::kOk) {
+    return item.result;
+  }
+  SweepIfDue(frame.time, sink);
+  const Side side = TrackOne(item, sink);
+  const Packet& packet = item.extracted.packet;
+  if (packet.payload_captured > 0) {
+    callback(
+        item.extracted.key, side, packet.tcp.sequence,
+        frame.captured.subspan(packet.payload_offset, packet.payload_captured));
+  }
+  return item.result;
+}
+
+// Three passes, so that the cache misses of a burst overlap: the buckets of all
+// are fetched while the next is decoded, the slots of all while the next is
+// looked up, and the last pass finds both in the cache.
+template <Extractor E, typename State>
+template <typename Sink>
+void FlowTracker<E, State>::TrackBurst(std::span<const Frame> frames,
+                                       Sink&& sink) {
+  while (!frames.empty()) {
+    const auto burst = frames.first(std::min(frames.size(), kBurst));
+    frames = frames.subspan(burst.size());
+    for (std::size_t i = 0; i < burst.size(); ++i) {
+      if (Prepare(burst[i], (*burst_)[i]) == DecodeResult::kOk) {
+        index_.Prefetch((*burst_)[i].hash);
+      }
+    }
+    for (std::size_t i = 0; i < burst.size(); ++i) {
+      const Item& item = (*burst_)[i];
+      if (item.result != DecodeResult::kOk) {
+        continue;
+      }
+      if (const SlotIndex slot = index_.Guess(item.hash); slot != kNoSlot) {
+        const auto* place = static_cast<const std::byte*>(slab_.Address(slot));
+        __builtin_prefetch(place);
+        __builtin_prefetch(place + 64);
+        __builtin_prefetch(place + 128);
+      }
+    }
+    bool sweep_checked = false;
+    for (std::size_t i = 0; i < burst.size(); ++i) {
+      const Item& item = (*burst_)[i];
+      if (item.result != DecodeResult::kOk) {
+        continue;
+      }
+      if (sweep_checked) {
+        AdvanceClock(burst[i].time);
+      } else {
+        SweepIfDue(burst[i].time, sink);
+        sweep_checked = true;
+      }
+      TrackOne(item, sink);
+    }
+  }
+}
+
+template <Extractor E, typename State>
+template <typename Sink>
+Side FlowTracker<E, State>::TrackOne(const Item& item, Sink& sink) {
+  const Packet& packet = item.extracted.packet;
+  // The clock, or the packet's own time while that is only suspected.
+  const Timestamp now = std::max(clock_, packet.time);
+  SlotIndex slot = Find(item.extracted.key, item.hash);
+  if (slot != kNoSlot) {
+    slot = EndIfStale(slot, item.extracted, now, sink);
+  }
+  if (slot == kNoSlot) {
+    slot = Start(item, now, sink);
+  }
+  if (suspect_ && suspect_->time == now) {
+    suspect_->slot = slot;
+  }
+
+  // Beyond this point the packet's flow is in its slot.
+  Flow& flow = slab_[slot].flow;
+  Side side = SideOf(flow.stats, item.extracted.orientation);
+  if (item.extracted.one_conversation) {
+    side = AdvanceConversation(flow, packet, side, sink);
+  }
+  Count(packet, flow.stats.sides[static_cast<std::size_t>(side)]);
+  if (!flow.stats.closed) {
+    flow.stats.idle_since = now;
+  }
+  if constexpr (WantsPacket<Sink, Flow>) {
+    sink.Packet(flow, side, packet);
+  }
+  CloseIfOver(slot, now, sink);
+  return side;
+}
+
+// The slot, or kNoSlot when the flow there had to end first. Sweeps come once a
+// second; here the timeouts hold to the packet.
+template <Extractor E, typename State>
+template <typename Sink>
+SlotIndex FlowTracker<E, State>::EndIfStale(SlotIndex slot,
+                                            const Extracted<Key>& extracted,
+                                            Timestamp now, Sink& sink) {
+  Flow& flow = slab_[slot].flow;
+  if (now - flow.stats.idle_since >= TimeoutOf(slab_[slot].ring)) {
+    End(slot, ReasonFor(flow, EndReason::kIdleTimeout), sink);
+    return kNoSlot;
+  }
+  const Packet& packet = extracted.packet;
+  if (extracted.one_conversation && packet.protocol == kTcp &&
+      packet.tcp.complete &&
+      flow.stats.tcp.IsReplacedBy(SideOf(flow.stats, extracted.orientation),
+                                  packet.tcp)) {
+    End(slot, ReasonFor(flow, EndReason::kReplaced), sink);
+    return kNoSlot;
+  }
+  if (config_.active_timeout > Duration::zero() && !flow.stats.closed &&
+      now - flow.stats.interval_start >= config_.active_timeout) {
+    CutInterval(slot, now, sink);
+  }
+  return slot;
+}
+
+template <Extractor E, typename State>
+template <typename Sink>
+SlotIndex FlowTracker<E, State>::Start(const Item& item, Timestamp now,
+                                       Sink& sink) {
+  if (flow_count_ >= config_.max_flows) {
+    Evict(sink);
+  }
+  const Packet& packet = item.extracted.packet;
+  const SlotIndex slot = Allocate(item);
+  FlowStats& stats = slab_[slot].flow.stats;
+  stats.initiator = item.extracted.orientation;
+  stats.protocol = packet.protocol;
+  stats.icmp_type = packet.icmp_type;
+  stats.icmp_code = packet.icmp_code;
+  stats.initiator_mac = packet.source_mac;
+  stats.responder_mac = packet.destination_mac;
+  stats.vlan_id = packet.vlan_id;
+  stats.inner_vlan_id = packet.inner_vlan_id;
+  stats.interface = packet.interface;
+  stats.idle_since = now;
+  stats.interval_start = now;
+  if (item.extracted.one_conversation) {
+    OrientNewFlow(packet, stats);
+  }
+  FileInRing(slot, RingOf(packet.protocol));
+  if constexpr (WantsStarted<Sink, Flow>) {
+    sink.Started(slab_[slot].flow);
+  }
+  return slot;
+}
+
+// Who opened the conversation, when its first packet may come from the middle.
+template <Extractor E, typename State>
+void FlowTracker<E, State>::OrientNewFlow(const Packet& packet,
+                                          FlowStats& stats) const {
+  const bool tcp = packet.protocol == kTcp;
+  const bool syn = tcp && (packet.tcp.flags & kSyn) != 0;
+  const bool pure_syn = syn && (packet.tcp.flags & kAck) == 0;
+  const bool from_server =
+      IsLikelyServerPort(packet.protocol, packet.source_port);
+  const bool to_server =
+      IsLikelyServerPort(packet.protocol, packet.destination_port);
+  stats.direction_known = pure_syn || (to_server && !from_server);
+  if (!config_.use_direction_evidence || pure_syn || !from_server) {
+    return;
+  }
+  constexpr IpAddress kBroadcast = IpAddress::V4(255, 255, 255, 255);
+  if (packet.ip_version == 4 && packet.destination == kBroadcast) {
+    return;
+  }
+  const bool lower_port =
+      tcp && !syn && packet.source_port < packet.destination_port;
+  if (!to_server || lower_port) {
+    FlipSides(stats);
+    stats.history.AddFlip();
+    stats.direction_known = true;
+  }
+}
+
+template <Extractor E, typename State>
+template <typename Sink>
+Side FlowTracker<E, State>::AdvanceConversation(Flow& flow,
+                                                const Packet& packet, Side side,
+                                                Sink& sink) {
+  FlowStats& stats = flow.stats;
+  if (packet.protocol == kUdp && !packet.later_fragment) {
+    stats.history.AddOnce(side, 'd');
+  }
+  if (packet.protocol != kTcp || !packet.tcp.complete) {
+    return side;
+  }
+  const TcpState before = stats.tcp.State();
+  const auto outcome = stats.tcp.Add(
+      side, packet.tcp, config_.use_direction_evidence, stats.history);
+  if (outcome.flipped) {
+    FlipSides(stats);
+    stats.direction_known = true;
+    side = Other(side);
+  }
+  if (outcome.established) {
+    if constexpr (WantsEstablished<Sink, Flow>) {
+      sink.Established(flow);
+    }
+  } else if (stats.tcp.State() != before) {
+    if constexpr (WantsStateChange<Sink, Flow>) {
+      sink.StateChange(flow, before);
+    }
+  }
+  return side;
+}
+
+template <Extractor E, typename State>
+void FlowTracker<E, State>::Count(const Packet& packet, SideStats& side) {
+  if (side.packets == 0) {
+    side.first_seen = packet.time;
+    side.last_seen = packet.time;
+    side.class_of_service = packet.class_of_service;
+    side.ttl_minimum = packet.ttl;
+    side.ttl_maximum = packet.ttl;
+  }
+  ++side.packets;
+  side.octets += packet.octets;
+  side.first_seen = std::min(side.first_seen, packet.time);
+  side.last_seen = std::max(side.last_seen, packet.time);
+  side.ttl_minimum = std::min(side.ttl_minimum, packet.ttl);
+  side.ttl_maximum = std::max(side.ttl_maximum, packet.ttl);
+  side.tcp_flags |= packet.tcp.flags;
+  (side.seen ? side.later_tcp_flags : side.initial_tcp_flags) |=
+      packet.tcp.flags;
+  side.seen = true;
+}
+
+template <Extractor E, typename State>
+template <typename Sink>
+void FlowTracker<E, State>::CloseIfOver(SlotIndex slot, Timestamp now,
+                                        Sink& sink) {
+  Entry& entry = slab_[slot];
+  FlowStats& stats = entry.flow.stats;
+  if (stats.protocol != kTcp || stats.closed || !stats.tcp.Over()) {
+    return;
+  }
+  if (config_.close_linger > Duration::zero()) {
+    stats.closed = true;
+    stats.idle_since = now;
+    rings_[entry.ring].Remove(slot);
+    FileInRing(slot, kClosedRing);
+  } else if (stats.tcp.OverAndAcknowledged()) {
+    End(slot, ReasonFor(entry.flow, EndReason::kFin), sink);
+  }
+}
+
+template <Extractor E, typename State>
+template <typename Sink>
+void FlowTracker<E, State>::End(SlotIndex slot, EndReason reason, Sink& sink) {
+  ++stats_.ended[static_cast<std::size_t>(reason)];
+  if constexpr (WantsEnded<Sink, Flow>) {
+    sink.Ended(slab_[slot].flow, reason);
+  }
+  Free(slot);
+}
+
+template <Extractor E, typename State>
+template <typename Sink>
+void FlowTracker<E, State>::Evict(Sink& sink) {
+  SlotIndex oldest = kNoSlot;
+  for (RecencyRing& ring : rings_) {
+    const SlotIndex slot = ring.Oldest(LastSeen());
+    if (slot != kNoSlot &&
+        (oldest == kNoSlot || slab_[slot].flow.stats.idle_since <
+                                  slab_[oldest].flow.stats.idle_since)) {
+      oldest = slot;
+    }
+  }
+  End(oldest, ReasonFor(slab_[oldest].flow, EndReason::kEvicted), sink);
+}
+
+template <Extractor E, typename State>
+template <typename Sink>
+void FlowTracker<E, State>::CutInterval(SlotIndex slot, Timestamp now,
+                                        Sink& sink) {
+  Flow& flow = slab_[slot].flow;
+  // An interval without packets has nothing to report.
+  if (flow.stats.Packets() > 0) {
+    ++stats_.intervals_reported;
+    if constexpr (WantsInterval<Sink, Flow>) {
+      sink.Interval(flow);
+    }
+  }
+  for (SideStats& side : flow.stats.sides) {
+    SideStats next;
+    next.seen = side.seen;
+    next.initial_tcp_flags = side.initial_tcp_flags;
+    side = next;
+  }
+  flow.stats.interval_start = now;
+  ages_.Remove(slot);
+  ages_.Append(slot);
+}
+
+template <Extractor E, typename State>
+template <typename Sink>
+void FlowTracker<E, State>::SweepActive(Sink& sink) {
+  if (config_.active_timeout == Duration::zero()) {
+    return;
+  }
+  SlotIndex slot = ages_.Front();
+  while (slot != kNoSlot && clock_ - slab_[slot].flow.stats.interval_start >=
+                                config_.active_timeout) {
+    const SlotIndex next = ages_.Next(slot);
+    // A closed flow is left to its linger, which will soon be over.
+    if (!slab_[slot].flow.stats.closed) {
+      CutInterval(slot, clock_, sink);
+    }
+    slot = next;
+  }
+}
+
+template <Extractor E, typename State>
+template <typename Sink>
+void FlowTracker<E, State>::Sweep(Timestamp now, Sink&& sink) {
+  clock_ = clock_set_ ? std::max(clock_, now) : now;
+  clock_set_ = true;
+  next_sweep_ = clock_ + config_.sweep_interval;
+  for (std::size_t i = 0; i < kRings; ++i) {
+    const Timestamp cutoff = clock_ - TimeoutOf(static_cast<Ring>(i));
+    rings_[i].Advance(cutoff, LastSeen(), [&](SlotIndex slot) {
+      End(slot, ReasonFor(slab_[slot].flow, EndReason::kIdleTimeout), sink);
+    });
+  }
+  SweepActive(sink);
+}
+
+template <Extractor E, typename State>
+template <typename Sink>
+void FlowTracker<E, State>::Finish(Sink&& sink) {
+  while (ages_.Front() != kNoSlot) {
+    const SlotIndex slot = ages_.Front();
+    End(slot, ReasonFor(slab_[slot].flow, EndReason::kShutdown), sink);
+  }
+}
+
+template <Extractor E, typename State>
+template <typename Sink>
+void FlowTracker<E, State>::SetConfig(const TrackerConfig& config,
+                                      Sink&& sink) {
+  config_ = config;
+  config_.max_flows = std::max<std::size_t>(config_.max_flows, 1);
+  while (flow_count_ > config_.max_flows) {
+    Evict(sink);
+  }
+  if (config_.max_flows > slab_.Capacity()) {
+    Grow(config_.max_flows);
+  }
+  MakeRings();
+  next_sweep_ = clock_ + config_.sweep_interval;
+}
+
+template <Extractor E, typename State>
+auto FlowTracker<E, State>::Get(const Key& key) const -> const Flow* {
+  const SlotIndex slot = Find(key, hasher_(key));
+  return slot == kNoSlot ? nullptr : &slab_[slot].flow;
+}
+
+template <Extractor E, typename State>
+State* FlowTracker<E, State>::GetMut(const Key& key) {
+  const SlotIndex slot = Find(key, hasher_(key));
+  return slot == kNoSlot ? nullptr : &slab_[slot].flow.state;
+}
+
+template <Extractor E, typename State>
+template <typename Visit>
+void FlowTracker<E, State>::ForEach(Visit&& visit) const {
+  for (SlotIndex slot = ages_.Front(); slot != kNoSlot;
+       slot = ages_.Next(slot)) {
+    visit(slab_[slot].flow);
+  }
+}
+
+template <Extractor E, typename State>
+Side FlowTracker<E, State>::SideOf(const FlowStats& stats,
+                                   Orientation orientation) {
+  return orientation == stats.initiator ? Side::kInitiator : Side::kResponder;
+}
+
+template <Extractor E, typename State>
+EndReason FlowTracker<E, State>::ReasonFor(const Flow& flow,
+                                           EndReason otherwise) {
+  if (flow.stats.protocol != kTcp || !flow.stats.tcp.Over()) {
+    return otherwise;
+  }
+  return flow.stats.tcp.State() == TcpState::kReset ? EndReason::kRst
+                                                    : EndReason::kFin;
+}
+
+template <Extractor E, typename State>
+void FlowTracker<E, State>::FlipSides(FlowStats& stats) {
+  stats.initiator = Opposite(stats.initiator);
+  std::swap(stats.sides[0], stats.sides[1]);
+  std::swap(stats.initiator_mac, stats.responder_mac);
+}
+
+template <Extractor E, typename State>
+std::vector<Event<typename E::Key>> FlowTracker<E, State>::Track(
+    const Frame& frame) {
+  using Kind = typename Event<Key>::Kind;
+  struct Recorder {
+    void Started(const Flow& f) { Add(Kind::kStarted, f); }
+    void Established(const Flow& f) { Add(Kind::kEstablished, f); }
+    void StateChange(const Flow& f, TcpState /*before*/) {
+      Add(Kind::kStateChange, f);
+    }
+    void Packet(const Flow& f, Side side, const tracker::Packet& /*packet*/) {
+      Add(Kind::kPacket, f).side = side;
+    }
+    void Interval(const Flow& f) { Add(Kind::kInterval, f); }
+    void Ended(const Flow& f, EndReason reason) {
+      Add(Kind::kEnded, f).reason = reason;
+    }
+    Event<Key>& Add(Kind kind, const Flow& f) {
+      return events.emplace_back(Event<Key>{.kind = kind,
+                                            .side = Side::kInitiator,
+                                            .reason = EndReason::kShutdown,
+                                            .key = f.key,
+                                            .stats = f.stats});
+    }
+    std::vector<Event<Key>> events;
+  };
+  Recorder recorder;
+  Track(frame, recorder);
+  return std::move(recorder.events);
+}
+
+}  // namespace tracker

@@ -1,0 +1,175 @@
+// SPDX-License-Identifier: Apache-2.0
+// Definitions of tracker.h: slots, rings and the clock.
+#pragma once
+
+#include "tracker/tracker.h"
+
+namespace tracker {
+
+template <Extractor E, typename State>
+FlowTracker<E, State>::FlowTracker(const TrackerConfig& config, E extractor,
+                                   MakeState make_state, KeyHasher hasher)
+    : config_(config),
+      extractor_(std::move(extractor)),
+      make_state_(std::move(make_state)),
+      hasher_(hasher) {
+  config_.max_flows = std::max<std::size_t>(config_.max_flows, 1);
+  Grow(config_.max_flows);
+  MakeRings();
+}
+
+template <Extractor E, typename State>
+FlowTracker<E, State>::~FlowTracker() {
+  for (SlotIndex slot = ages_.Front(); slot != kNoSlot;
+       slot = ages_.Next(slot)) {
+    slab_.Destroy(slot);
+  }
+}
+
+// Slots keep their numbers, so the links stay as they are.
+template <Extractor E, typename State>
+void FlowTracker<E, State>::Grow(std::size_t max_flows) {
+  Slab<Entry> slab(max_flows);
+  ExpiryArray links = std::make_unique_for_overwrite<ExpiryLinks[]>(max_flows);
+  index_.Reserve(max_flows);
+  for (SlotIndex slot = ages_.Front(); slot != kNoSlot;
+       slot = ages_.Next(slot)) {
+    index_.Insert(slab_[slot].hash, slot);
+    slab.Construct(slot, std::move(slab_[slot]));
+    slab_.Destroy(slot);
+  }
+  std::copy_n(links_.get(), fresh_, links.get());
+  slab_ = std::move(slab);
+  links_ = std::move(links);
+  free_.reserve(max_flows);
+}
+
+template <Extractor E, typename State>
+void FlowTracker<E, State>::MakeRings() {
+  rings_.clear();
+  for (std::size_t ring = 0; ring < kRings; ++ring) {
+    rings_.emplace_back(links_, TimeoutOf(static_cast<Ring>(ring)));
+  }
+  for (SlotIndex slot = ages_.Front(); slot != kNoSlot;
+       slot = ages_.Next(slot)) {
+    FileInRing(slot, slab_[slot].ring);
+  }
+}
+
+template <Extractor E, typename State>
+Duration FlowTracker<E, State>::TimeoutOf(Ring ring) const {
+  switch (ring) {
+    case kTcpRing:
+      return config_.idle_timeout_tcp;
+    case kUdpRing:
+      return config_.idle_timeout_udp;
+    case kOtherRing:
+      return config_.idle_timeout_other;
+    case kClosedRing:
+      return config_.close_linger;
+  }
+  return {};
+}
+
+template <Extractor E, typename State>
+auto FlowTracker<E, State>::RingOf(std::uint8_t protocol) -> Ring {
+  switch (protocol) {
+    case kTcp:
+      return kTcpRing;
+    case kUdp:
+      return kUdpRing;
+    default:
+      return kOtherRing;
+  }
+}
+
+template <Extractor E, typename State>
+SlotIndex FlowTracker<E, State>::Find(const Key& key,
+                                      std::uint64_t hash) const {
+  return index_.Find(
+      hash, [&](SlotIndex slot) { return slab_[slot].flow.key == key; });
+}
+
+template <Extractor E, typename State>
+void FlowTracker<E, State>::FileInRing(SlotIndex slot, Ring ring) {
+  slab_[slot].ring = ring;
+  rings_[ring].File(slot, slab_[slot].flow.stats.idle_since);
+}
+
+// A step this large is believed when two packets in a row agree on it. A quiet
+// capture loses nothing by that: its flows look at their own packets' times.
+template <Extractor E, typename State>
+void FlowTracker<E, State>::AdvanceClock(Timestamp time) {
+  constexpr Duration kPlausibleStep = std::chrono::minutes{10};
+  if (!clock_set_) {
+    clock_set_ = true;
+    clock_ = time;
+    next_sweep_ = time + config_.sweep_interval;
+    return;
+  }
+  if (suspect_ && time >= suspect_->time) {
+    clock_ = std::max(clock_, suspect_->time);  // confirmed
+    suspect_.reset();
+  }
+  if (time - clock_ > kPlausibleStep) {
+    ClearSuspect();
+    suspect_ = Suspect{time};
+    return;
+  }
+  ClearSuspect();
+  clock_ = std::max(clock_, time);
+}
+
+// The suspect was wrong: its flow was seen now, not then.
+template <Extractor E, typename State>
+void FlowTracker<E, State>::ClearSuspect() {
+  if (!suspect_) {
+    return;
+  }
+  const Suspect suspect = *suspect_;
+  suspect_.reset();
+  if (suspect.slot == kNoSlot) {
+    return;
+  }
+  FlowStats& stats = slab_[suspect.slot].flow.stats;
+  stats.idle_since = std::min(stats.idle_since, clock_);
+  stats.interval_start = std::min(stats.interval_start, clock_);
+  rings_[slab_[suspect.slot].ring].Remove(suspect.slot);
+  FileInRing(suspect.slot, slab_[suspect.slot].ring);
+}
+
+template <Extractor E, typename State>
+SlotIndex FlowTracker<E, State>::Allocate(const Item& item) {
+  SlotIndex slot = fresh_;
+  if (free_.empty()) {
+    ++fresh_;
+  } else {
+    slot = free_.back();
+    free_.pop_back();
+  }
+  const Key& key = item.extracted.key;
+  slab_.Construct(slot, Flow{key, FlowStats{}, make_state_(key)}, item.hash,
+                  kOtherRing);
+  index_.Insert(item.hash, slot);
+  ages_.Append(slot);
+  ++flow_count_;
+  ++stats_.flows_created;
+  slab_[slot].flow.stats.id = stats_.flows_created;
+  return slot;
+}
+
+template <Extractor E, typename State>
+void FlowTracker<E, State>::Free(SlotIndex slot) {
+  const Entry& entry = slab_[slot];
+  if (suspect_ && suspect_->slot == slot) {
+    suspect_->slot = kNoSlot;
+  }
+  rings_[entry.ring].Remove(slot);
+  ages_.Remove(slot);
+  index_.Erase(entry.hash, slot);
+  slab_.Destroy(slot);
+  free_.push_back(slot);
+  --flow_count_;
+}
+
+}  // namespace tracker
