@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: Apache-2.0
+// One record in memory: what every template, and every other output, takes its
+// values from. Integers in host byte order, addresses in network order.
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <string_view>
+
+namespace templates {
+
+// A string of at most N octets, in place.
+template <std::size_t N>
+struct ShortString {
+  std::uint8_t length = 0;
+  std::array<char, N> octets{};
+
+  void Assign(std::string_view text) {
+    length = static_cast<std::uint8_t>(text.copy(octets.data(), N));
+  }
+  [[nodiscard]] std::string_view View() const {
+    return {octets.data(), length};
+  }
+};
+
+// Times are milliseconds since 1970 UTC. Fields that begin with reverse_ are
+// about the responder's packets and 0 when there were none.
+struct FlowRecord {
+  std::uint64_t start_ms = 0;  // first and last packet of the initiator
+  std::uint64_t end_ms = 0;
+  std::uint64_t reverse_start_ms = 0;
+  std::uint64_t reverse_end_ms = 0;
+  std::uint64_t octets = 0;  // of IP, in this record's interval
+  std::uint64_t packets = 0;
+  std::uint64_t reverse_octets = 0;
+  std::uint64_t reverse_packets = 0;
+  std::uint64_t flow_id = 0;  // the same in every record of one flow
+
+  std::uint32_t duration_ms = 0;        // end_ms - start_ms
+  std::uint32_t reverse_delta_ms = 0;   // first packet to first answer
+  std::uint32_t ingress_interface = 0;  // ifIndex
+  std::uint32_t egress_interface = 0;   // 0: a mirror does not know it
+
+  // IPv4 in the last four octets (mapped form).
+  std::array<std::uint8_t, 16> source_address{};
+  std::array<std::uint8_t, 16> destination_address{};
+  std::array<std::uint8_t, 6> source_mac{};
+  std::array<std::uint8_t, 6> destination_mac{};
+
+  std::uint16_t source_port = 0;
+  std::uint16_t destination_port = 0;  // ICMP: type << 8 | code
+  std::uint16_t icmp_type_code = 0;    // type << 8 | code
+  std::uint16_t vlan_id = 0;           // 0: untagged
+  std::uint8_t protocol = 0;
+  std::uint8_t ip_version = 0;
+  std::uint8_t class_of_service = 0;
+  std::uint8_t reverse_class_of_service = 0;
+  std::uint8_t tcp_flags = 0;
+  std::uint8_t reverse_tcp_flags = 0;
+  std::uint8_t initial_tcp_flags = 0;
+  std::uint8_t later_tcp_flags = 0;
+  std::uint8_t reverse_initial_tcp_flags = 0;
+  std::uint8_t reverse_later_tcp_flags = 0;
+  std::uint8_t end_reason = 0;  // flowEndReason, IANA's values
+  std::uint8_t end_cause = 0;   // flowEndCause, ours
+  std::uint8_t biflow_direction =
+      0;  // 1: source is the initiator; 0: arbitrary
+  ShortString<7> connection_state;
+  ShortString<32> history;
+};
+
+// The responder's half as a record of its own: for collectors that know one
+// direction only. Defined for records with reverse_packets > 0.
+FlowRecord ReverseOf(const FlowRecord& record);
+
+}  // namespace templates

@@ -1,0 +1,26 @@
+// SPDX-License-Identifier: Apache-2.0
+// What a collector can digest.
+#pragma once
+
+#include <span>
+#include <string_view>
+
+namespace templates {
+
+struct Profile {
+  std::string_view name;
+  // One record for both directions (RFC 5103), or one for each.
+  bool biflow = true;
+  bool own_elements = true;
+  bool cert_elements = true;
+  // Describe elements that are not IANA's in options records (RFC 5610), in
+  // observation domain 0, where they disturb no collector's sequence check.
+  bool element_types = true;
+};
+
+std::span<const Profile> Profiles();
+
+// nullptr when there is no such profile.
+const Profile* FindProfile(std::string_view name);
+
+}  // namespace templates
