@@ -1,0 +1,194 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "exporter/collector_url.h"
+
+#include <algorithm>
+#include <array>
+#include <charconv>
+#include <functional>
+#include <string_view>
+
+#include "exporter/setup_error.h"
+#include "templates/element.h"
+
+namespace exporter {
+namespace {
+
+// Under the usual MTU with IPv6 and a tunnel; over TCP and in a file a message
+// is a matter of buffering only.
+constexpr std::uint16_t kUdpOctets = 1420;
+constexpr std::uint16_t kStreamOctets = 8192;
+constexpr std::uint16_t kFewestOctets = 512;  // every template fits
+
+[[noreturn]] void Refuse(const CollectorUrl& url, const std::string& why) {
+  throw SetupError("collector '" + url.text + "': " + why);
+}
+
+std::uint32_t Number(const CollectorUrl& url, std::string_view name,
+                     std::string_view value, std::uint32_t least,
+                     std::uint32_t most) {
+  std::uint32_t number = 0;
+  const auto [end, error] =
+      std::from_chars(value.data(), value.data() + value.size(), number);
+  if (error != std::errc{} || end != value.data() + value.size() ||
+      number < least || number > most) {
+    Refuse(url, std::string(name) + " must be a number from " +
+                    std::to_string(least) + " to " + std::to_string(most) +
+                    ", not '" + std::string(value) + "'");
+  }
+  return number;
+}
+
+bool Switch(const CollectorUrl& url, std::string_view name,
+            std::string_view value) {
+  if (value.empty() || value == "yes" || value == "1") {
+    return true;
+  }
+  if (value == "no" || value == "0") {
+    return false;
+  }
+  Refuse(url,
+         std::string(name) + " is yes or no, not '" + std::string(value) + "'");
+}
+
+void SetProfile(CollectorUrl& url, std::string_view name) {
+  const templates::Profile* profile = templates::FindProfile(name);
+  if (profile == nullptr) {
+    std::string known;
+    for (const templates::Profile& each : templates::Profiles()) {
+      known += (known.empty() ? "" : ", ") + std::string(each.name);
+    }
+    Refuse(url, "no profile '" + std::string(name) + "'; there are " + known);
+  }
+  url.profile = *profile;
+}
+
+void SetParameter(CollectorUrl& url, std::string_view name,
+                  std::string_view value) {
+  constexpr std::uint32_t kMost32 = 0xffffffff;
+  if (name == "biflow") {
+    url.profile.biflow = Switch(url, name, value);
+  } else if (name == "uniflow") {
+    url.profile.biflow = !Switch(url, name, value);
+  } else if (name == "domain") {
+    url.observation_domain = Number(url, name, value, 1, kMost32);
+  } else if (name == "pen") {
+    url.pen = Number(url, name, value, 1, 65535);
+    CheckPen(url.pen, "collector '" + url.text + "': pen");
+  } else if (name == "mtu") {
+    url.max_message_octets = static_cast<std::uint16_t>(
+        Number(url, name, value, kFewestOctets, 65000));
+  } else if (name == "refresh") {
+    url.template_refresh =
+        std::chrono::seconds{Number(url, name, value, 0, 86400)};
+  } else if (name != "profile") {
+    Refuse(url, "unknown parameter '" + std::string(name) +
+                    "'; there are profile, biflow, uniflow, domain, pen, mtu, "
+                    "refresh");
+  }
+}
+
+// Calls set(name, value) for each name=value.
+void ForEachParameter(
+    std::string_view query,
+    const std::function<void(std::string_view, std::string_view)>& set) {
+  while (!query.empty()) {
+    const std::size_t end = std::min(query.find('&'), query.size());
+    const std::string_view pair = query.substr(0, end);
+    const std::size_t equals = std::min(pair.find('='), pair.size());
+    set(pair.substr(0, equals), pair.substr(std::min(equals + 1, pair.size())));
+    query.remove_prefix(std::min(end + 1, query.size()));
+  }
+}
+
+// The profile first: the other parameters change it.
+void SetParameters(CollectorUrl& url, std::string_view query) {
+  ForEachParameter(query, [&](std::string_view name, std::string_view value) {
+    if (name == "profile") {
+      SetProfile(url, value);
+    }
+  });
+  ForEachParameter(query, [&](std::string_view name, std::string_view value) {
+    SetParameter(url, name, value);
+  });
+}
+
+// HOST, HOST:PORT, [V6] or [V6]:PORT.
+void SetAuthority(CollectorUrl& url, std::string_view authority) {
+  std::string_view port;
+  bool has_port = false;
+  if (authority.starts_with('[')) {
+    const std::size_t close = authority.find(']');
+    if (close == std::string_view::npos) {
+      Refuse(url, "the ']' of the IPv6 address is missing");
+    }
+    url.host = authority.substr(1, close - 1);
+    const std::string_view rest = authority.substr(close + 1);
+    has_port = rest.starts_with(':');
+    if (!rest.empty() && !has_port) {
+      Refuse(url, "expected ':PORT' behind ']'");
+    }
+    port = has_port ? rest.substr(1) : rest;
+  } else {
+    const std::size_t colon = authority.find(':');
+    has_port = colon != std::string_view::npos;
+    url.host = authority.substr(0, colon);
+    port = has_port ? authority.substr(colon + 1) : std::string_view{};
+    if (port.find(':') != std::string_view::npos) {
+      Refuse(url, "write an IPv6 address in brackets: [" +
+                      std::string(authority) + "]");
+    }
+  }
+  if (url.host.empty()) {
+    Refuse(url, "the host is missing");
+  }
+  if (has_port) {
+    url.port = std::to_string(Number(url, "port", port, 1, 65535));
+  }
+}
+
+}  // namespace
+
+void CheckPen(std::uint32_t pen, const std::string& option) {
+  constexpr std::array<std::uint32_t, 5> kTaken = {0, 9, 637, templates::kCert,
+                                                   templates::kReverse};
+  if (pen > 65535 ||
+      std::find(kTaken.begin(), kTaken.end(), pen) != kTaken.end()) {
+    throw SetupError(option + ": " + std::to_string(pen) +
+                     " cannot be our enterprise number: collectors take it for "
+                     "another; use your own below 65536, or 32473");
+  }
+}
+
+CollectorUrl ParseCollectorUrl(const std::string& text,
+                               const CollectorDefaults& defaults) {
+  CollectorUrl url;
+  url.text = text;
+  url.observation_domain = defaults.observation_domain;
+  url.pen = defaults.pen;
+  url.template_refresh = defaults.template_refresh;
+  SetProfile(url, defaults.profile);
+
+  std::string_view rest = text;
+  const std::size_t question = std::min(rest.find('?'), rest.size());
+  const std::string_view query =
+      rest.substr(std::min(question + 1, rest.size()));
+  rest = rest.substr(0, question);
+  if (rest.starts_with("file:")) {
+    url.scheme = Scheme::kFile;
+    url.path = rest.substr(5);
+    if (url.path.empty()) {
+      Refuse(url, "the path is missing");
+    }
+  } else if (rest.starts_with("udp://") || rest.starts_with("tcp://")) {
+    url.scheme = rest.starts_with("udp") ? Scheme::kUdp : Scheme::kTcp;
+    SetAuthority(url, rest.substr(6));
+  } else {
+    Refuse(url, "expected udp://HOST:PORT, tcp://HOST:PORT or file:PATH");
+  }
+  url.max_message_octets =
+      url.scheme == Scheme::kUdp ? kUdpOctets : kStreamOctets;
+  SetParameters(url, query);
+  return url;
+}
+
+}  // namespace exporter

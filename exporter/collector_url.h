@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: Apache-2.0
+// A collector as the user names it:
+//   udp://HOST[:PORT][?NAME=VALUE&...]  tcp://...  file:PATH[?...]
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <optional>
+#include <string>
+
+#include "templates/profile.h"
+
+namespace exporter {
+
+enum class Scheme : std::uint8_t { kUdp, kTcp, kFile };
+
+// Values that every collector has unless its URL says otherwise.
+struct CollectorDefaults {
+  std::string profile = "generic";
+  std::uint32_t observation_domain = 1;
+  std::uint32_t pen = 0;
+  std::chrono::seconds template_refresh{60};
+};
+
+struct CollectorUrl {
+  std::string text;  // as given, for messages
+  Scheme scheme = Scheme::kUdp;
+  std::string host;           // udp, tcp; without the brackets of IPv6
+  std::string port = "4739";  // IANA's port for IPFIX
+  std::string path;           // file
+  templates::Profile profile;
+  std::uint32_t observation_domain = 1;
+  std::uint32_t pen = 0;
+  std::uint16_t max_message_octets = 0;
+  std::chrono::seconds template_refresh{60};  // udp; 0: at the start only
+};
+
+// Throws SetupError that names the part of the URL that is wrong.
+CollectorUrl ParseCollectorUrl(const std::string& text,
+                               const CollectorDefaults& defaults);
+
+// Private enterprise numbers that can be told from IANA's and reverse elements
+// by every collector: 1 to 65535 and not one of those with a meaning.
+// Throws SetupError; `option` names it in the message.
+void CheckPen(std::uint32_t pen, const std::string& option);
+
+}  // namespace exporter

@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: Apache-2.0
+// From records to messages.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <span>
+
+#include "templates/flow_record.h"
+#include "tracker/time.h"
+
+namespace exporter {
+
+using tracker::Timestamp;
+
+// One whole message of the export protocol. `octets` is borrowed from the
+// encoder for the length of the call that hands it over.
+struct Message {
+  std::span<const std::uint8_t> octets;
+  std::uint32_t flow_records = 0;  // data records of flows; 0: templates, types
+};
+
+using MessageSink = std::function<void(const Message&)>;
+
+// `now` stamps the messages; an encoder reads no clock. Records come out in the
+// order in which they went in.
+class Encoder {
+ public:
+  Encoder() = default;
+  Encoder(const Encoder&) = delete;
+  Encoder& operator=(const Encoder&) = delete;
+  virtual ~Encoder() = default;
+
+  // What a collector must have before it can read records: for the start, after
+  // a reconnect, and from time to time over UDP. Flushes first.
+  virtual void WriteTemplates(Timestamp now, const MessageSink& sink) = 0;
+  // Adds a record to the message under construction; hands over the message
+  // before it when the record does not fit any more.
+  virtual void Append(const templates::FlowRecord& record, Timestamp now,
+                      const MessageSink& sink) = 0;
+  // Hands over what is under construction, if anything.
+  virtual void Flush(const MessageSink& sink) = 0;
+};
+
+}  // namespace exporter

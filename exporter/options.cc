@@ -1,0 +1,244 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "exporter/options.h"
+
+#include <sstream>
+
+#include <boost/program_options.hpp>
+
+#include "exporter/setup_error.h"
+#include "templates/element.h"
+
+namespace exporter {
+namespace {
+
+namespace po = boost::program_options;
+
+using Seconds = std::int64_t;
+
+constexpr Seconds kMostSeconds = 7 * 86400;
+constexpr std::uint64_t kMostFlows = 100'000'000;
+
+po::options_description Visible() {
+  const tracker::TrackerConfig tracker;
+  po::options_description options;
+  po::options_description input("Input, one of them");
+  input.add_options()("interface,i",
+                      po::value<std::string>()->value_name("NAME"),
+                      "capture from this interface until stopped")(
+      "read,r", po::value<std::vector<std::string>>()->value_name("FILE"),
+      "read a capture: pcap or pcapng, also gzip-compressed; several are read "
+      "in order")("filter", po::value<std::string>()->value_name("BPF"),
+                  "take only packets that match; the same as a last argument");
+  po::options_description output("Output; without any, a table of flows");
+  output.add_options()(
+      "collector,c", po::value<std::vector<std::string>>()->value_name("URL"),
+      "udp://HOST:PORT, tcp://HOST:PORT or file:PATH, with parameters as in "
+      "?profile=generic&uniflow; several are served alike")(
+      "write,w", po::value<std::string>()->value_name("FILE"),
+      "write an IPFIX file (RFC 5655)")(
+      "format", po::value<std::string>()->value_name("table|json"),
+      "print the records on the standard output, too")(
+      "profile",
+      po::value<std::string>()->default_value("generic")->value_name("NAME"),
+      "what the collectors can digest, unless their URL says")(
+      "observation-domain",
+      po::value<std::uint32_t>()->default_value(1)->value_name("ID"),
+      "tells this exporter from others on the same host")(
+      "pen",
+      po::value<std::uint32_t>()
+          ->default_value(templates::kDocumentationPen)
+          ->value_name("NUMBER"),
+      "private enterprise number of our own elements")(
+      "template-refresh",
+      po::value<Seconds>()->default_value(60)->value_name("SECONDS"),
+      "send templates over UDP this often; 0: at the start only");
+  po::options_description flows("Flows");
+  flows.add_options()(
+      "idle-timeout-tcp",
+      po::value<Seconds>()->default_value(300)->value_name("SECONDS"),
+      "end a TCP flow without packets after this time")(
+      "idle-timeout-udp",
+      po::value<Seconds>()->default_value(60)->value_name("SECONDS"),
+      "the same for UDP")(
+      "idle-timeout-other",
+      po::value<Seconds>()->default_value(30)->value_name("SECONDS"),
+      "the same for the other protocols")(
+      "active-timeout",
+      po::value<Seconds>()->default_value(300)->value_name("SECONDS"),
+      "report a long flow this often; 0: only at its end")(
+      "close-linger",
+      po::value<Seconds>()->default_value(5)->value_name("SECONDS"),
+      "late packets of a closed connection belong to it for this time")(
+      "max-flows",
+      po::value<std::uint64_t>()
+          ->default_value(tracker.max_flows)
+          ->value_name("COUNT"),
+      "live flows; one more pushes out the least recently seen");
+  po::options_description other("Other");
+  other.add_options()("help,h", "print this")("version", "print the version");
+  options.add(input).add(output).add(flows).add(other);
+  return options;
+}
+
+std::string Usage(const po::options_description& options) {
+  std::ostringstream text;
+  text << "usage: spanfix (-i INTERFACE | -r FILE...) [-c URL...] [options] "
+          "[FILTER]\n\n"
+          "Follows every conversation on a mirror port or in a capture, in "
+          "both directions,\nand sends one IPFIX record for each.\n"
+       << options;
+  return text.str();
+}
+
+tracker::Duration Time(const po::variables_map& given, const std::string& name,
+                       Seconds least) {
+  const auto value = given[name].as<Seconds>();
+  if (value < least || value > kMostSeconds) {
+    throw SetupError("--" + name + ": must be " + std::to_string(least) +
+                     " to " + std::to_string(kMostSeconds) + " seconds, not " +
+                     std::to_string(value));
+  }
+  return std::chrono::seconds{value};
+}
+
+tracker::TrackerConfig TrackerOptions(const po::variables_map& given) {
+  tracker::TrackerConfig config;
+  config.idle_timeout_tcp = Time(given, "idle-timeout-tcp", 1);
+  config.idle_timeout_udp = Time(given, "idle-timeout-udp", 1);
+  config.idle_timeout_other = Time(given, "idle-timeout-other", 1);
+  config.active_timeout = Time(given, "active-timeout", 0);
+  config.close_linger = Time(given, "close-linger", 0);
+  const auto flows = given["max-flows"].as<std::uint64_t>();
+  if (flows < 1 || flows > kMostFlows) {
+    throw SetupError("--max-flows: must be 1 to " + std::to_string(kMostFlows) +
+                     ", not " + std::to_string(flows));
+  }
+  config.max_flows = flows;
+  config.use_direction_evidence = true;
+  return config;
+}
+
+TextFormat FormatNamed(const std::string& name) {
+  if (name == "table") {
+    return TextFormat::kTable;
+  }
+  if (name == "json") {
+    return TextFormat::kJson;
+  }
+  throw SetupError("--format: there are table and json, not '" + name + "'");
+}
+
+CollectorDefaults Defaults(const po::variables_map& given) {
+  CollectorDefaults defaults;
+  defaults.profile = given["profile"].as<std::string>();
+  defaults.observation_domain = given["observation-domain"].as<std::uint32_t>();
+  if (defaults.observation_domain == 0) {
+    throw SetupError(
+        "--observation-domain: 0 is for records about the exporter itself; "
+        "use 1 or more");
+  }
+  defaults.pen = given["pen"].as<std::uint32_t>();
+  CheckPen(defaults.pen, "--pen");
+  defaults.template_refresh = std::chrono::duration_cast<std::chrono::seconds>(
+      Time(given, "template-refresh", 0));
+  return defaults;
+}
+
+std::string Joined(const std::vector<std::string>& words) {
+  std::string text;
+  for (const std::string& word : words) {
+    text += (text.empty() ? "" : " ") + word;
+  }
+  return text;
+}
+
+void SetInput(const po::variables_map& given, Options& options) {
+  if (given.count("interface") > 0) {
+    options.interface = given["interface"].as<std::string>();
+  }
+  if (given.count("read") > 0) {
+    options.files = given["read"].as<std::vector<std::string>>();
+  }
+  if (options.interface.empty() == options.files.empty()) {
+    throw SetupError(options.files.empty()
+                         ? "nothing to capture: give -i INTERFACE or -r FILE; "
+                           "--help lists the options"
+                         : "-i and -r exclude each other");
+  }
+  const std::string words =
+      given.count("filter-words") > 0
+          ? Joined(given["filter-words"].as<std::vector<std::string>>())
+          : "";
+  if (given.count("filter") > 0) {
+    if (!words.empty()) {
+      throw SetupError("--filter and a filter as last argument ('" + words +
+                       "') exclude each other");
+    }
+    options.filter = given["filter"].as<std::string>();
+  } else {
+    options.filter = words;
+  }
+}
+
+void SetOutput(const po::variables_map& given, Options& options) {
+  const CollectorDefaults defaults = Defaults(given);
+  if (given.count("collector") > 0) {
+    for (const std::string& url :
+         given["collector"].as<std::vector<std::string>>()) {
+      options.collectors.push_back(ParseCollectorUrl(url, defaults));
+    }
+  }
+  if (given.count("write") > 0) {
+    CollectorUrl file = ParseCollectorUrl("file:-", defaults);
+    file.path = given["write"].as<std::string>();
+    file.text = file.path;
+    options.collectors.push_back(file);
+  }
+  if (given.count("format") > 0) {
+    options.format = FormatNamed(given["format"].as<std::string>());
+  } else if (options.collectors.empty()) {
+    options.format = TextFormat::kTable;
+  }
+}
+
+po::variables_map Parse(int argc, const char* const* argv,
+                        const po::options_description& visible) {
+  po::options_description all;
+  all.add(visible).add_options()("filter-words",
+                                 po::value<std::vector<std::string>>());
+  po::positional_options_description words;
+  words.add("filter-words", -1);
+  namespace style = po::command_line_style;
+  po::variables_map given;
+  try {
+    po::store(po::command_line_parser(argc, argv)
+                  .options(all)
+                  .positional(words)
+                  .style(style::unix_style & ~style::allow_guessing)
+                  .run(),
+              given);
+  } catch (const po::error& error) {
+    throw SetupError(std::string(error.what()) + "; --help lists the options");
+  }
+  return given;
+}
+
+}  // namespace
+
+CommandLine ParseCommandLine(int argc, const char* const* argv) {
+  const po::options_description visible = Visible();
+  const po::variables_map given = Parse(argc, argv, visible);
+  CommandLine line;
+  if (given.count("help") > 0) {
+    line.answer = Usage(visible);
+  } else if (given.count("version") > 0) {
+    line.answer = "spanfix " SPANFIX_VERSION "\n";
+  } else {
+    SetInput(given, line.options);
+    SetOutput(given, line.options);
+    line.options.tracker = TrackerOptions(given);
+  }
+  return line;
+}
+
+}  // namespace exporter

@@ -1,0 +1,37 @@
+// SPDX-License-Identifier: Apache-2.0
+// The command line.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "exporter/collector_url.h"
+#include "exporter/text_output.h"
+#include "tracker/config.h"
+
+namespace exporter {
+
+struct Options {
+  // Exactly one of these is given.
+  std::string interface;
+  std::vector<std::string> files;
+
+  std::string filter;
+  std::vector<CollectorUrl> collectors;  // --collector and --write
+  // Also the standard output; always when there is no collector.
+  std::optional<TextFormat> format;
+  tracker::TrackerConfig tracker;
+};
+
+struct CommandLine {
+  Options options;
+  // Set for --help and --version: print it and leave.
+  std::optional<std::string> answer;
+};
+
+// Throws SetupError that names the option and what is wrong with it.
+CommandLine ParseCommandLine(int argc, const char* const* argv);
+
+}  // namespace exporter

@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: Apache-2.0
+// Where records go: a collector, a file, the standard output.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <string>
+
+#include "templates/flow_record.h"
+#include "tracker/time.h"
+
+namespace exporter {
+
+// made = sent + sum(dropped) + records still waiting for their message; after
+// Finish() none are. Records as that output counts them: a profile for one
+// direction makes two of one conversation.
+struct DeliveryCounts {
+  std::uint64_t made = 0;
+  std::uint64_t sent = 0;
+  std::map<std::string, std::uint64_t> dropped;  // by reason
+};
+
+// Used by the export thread only.
+class Output {
+ public:
+  Output() = default;
+  Output(const Output&) = delete;
+  Output& operator=(const Output&) = delete;
+  virtual ~Output() = default;
+
+  virtual void Add(const templates::FlowRecord& record,
+                   tracker::Timestamp now) = 0;
+  // Time passes without records; called a few times a second.
+  virtual void Tick(tracker::Timestamp now) = 0;
+  // Delivers what is left. Nothing is added afterwards.
+  virtual void Finish(tracker::Timestamp now) = 0;
+
+  [[nodiscard]] virtual DeliveryCounts Counts() const = 0;
+  [[nodiscard]] virtual std::string Name() const = 0;
+};
+
+}  // namespace exporter

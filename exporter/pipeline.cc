@@ -1,0 +1,275 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "exporter/pipeline.h"
+
+#include <poll.h>
+#include <unistd.h>
+
+#include <csignal>
+#include <cstdio>
+#include <filesystem>
+#include <new>
+#include <string>
+#include <thread>
+
+#include <sys/eventfd.h>
+#include <sys/signalfd.h>
+
+#include "exporter/collector.h"
+#include "exporter/record.h"
+#include "exporter/setup_error.h"
+#include "exporter/socket.h"
+#include "exporter/text_output.h"
+
+namespace exporter {
+namespace {
+
+using tracker::Timestamp;
+
+constexpr std::size_t kRingPlaces = 1 << 14;
+// The kernel hands packets over in blocks, so late by up to the source's wait:
+// the clock of a quiet link stays behind by as much, and a little more.
+constexpr std::chrono::milliseconds kCaptureDelay{200};
+constexpr std::chrono::milliseconds kTick{200};
+
+void RefuseToOverwriteInput(const Options& options, const CollectorUrl& url) {
+  for (const std::string& file : options.files) {
+    std::error_code error;
+    if (std::filesystem::equivalent(file, url.path, error)) {
+      throw SetupError("'" + url.path + "' is read by -r; write another file");
+    }
+  }
+}
+
+std::unique_ptr<Source> OpenSource(const Options& options) {
+  if (options.interface.empty()) {
+    return OpenFiles(options.files, options.filter);
+  }
+  LiveOptions live;
+  live.interface = options.interface;
+  live.filter = options.filter;
+  return OpenLive(live);
+}
+
+std::vector<std::unique_ptr<Output>> OpenOutputs(const Options& options) {
+  const bool live = !options.interface.empty();
+  std::vector<std::unique_ptr<Output>> outputs;
+  for (const bool files : {false, true}) {
+    for (const CollectorUrl& url : options.collectors) {
+      if ((url.scheme == Scheme::kFile) == files) {
+        RefuseToOverwriteInput(options, url);
+        outputs.push_back(OpenCollector(url, !live));
+      }
+    }
+  }
+  if (options.format) {
+    outputs.push_back(MakeTextOutput(*options.format, stdout));
+  }
+  return outputs;
+}
+
+// Signals come by descriptor, to the main thread only.
+sigset_t HandledSignals() {
+  sigset_t signals;
+  sigemptyset(&signals);
+  sigaddset(&signals, SIGINT);
+  sigaddset(&signals, SIGTERM);
+  sigaddset(&signals, SIGUSR1);
+  return signals;
+}
+
+void Print(const std::string& text) {
+  std::fwrite(text.data(), 1, text.size(), stderr);
+}
+
+}  // namespace
+
+struct Pipeline::Recorder {
+  void Interval(const Tracker::Flow& flow) {
+    Push(flow, tracker::EndReason::kActiveTimeout);
+  }
+  void Ended(const Tracker::Flow& flow, tracker::EndReason reason) {
+    Push(flow, reason);
+  }
+
+  // A file waits for the outputs; an interface does not, and counts what finds
+  // no room.
+  void Push(const Tracker::Flow& flow, tracker::EndReason reason) {
+    const std::uint64_t packets = flow.stats.Packets();
+    if (packets == 0) {
+      return;  // ended after its last interval was reported
+    }
+    EndedInterval* place = pipeline.ended_.Reserve();
+    while (place == nullptr && !pipeline.live_) {
+      pipeline.ended_.WaitForRoom();
+      place = pipeline.ended_.Reserve();
+    }
+    if (place == nullptr) {
+      ++report.records_overrun;
+      report.packets_overrun += packets;
+      return;
+    }
+    *place = {flow.key, flow.stats, reason, pipeline.tracker_.Clock()};
+    pipeline.ended_.Commit();
+    report.packets_in_records += packets;
+  }
+
+  void Publish() {
+    report.capture = pipeline.source_->Counts();
+    report.tracker = pipeline.tracker_.Stats();
+    report.flows_live = pipeline.tracker_.FlowCount();
+    report.packets_live = report.tracker.packets_tracked -
+                          report.packets_in_records - report.packets_overrun;
+    pipeline.capture_report_.Publish(report);
+    pipeline.progress_.Publish({pipeline.source_->OctetsRead(),
+                                pipeline.source_->OctetsTotal(),
+                                report.packets_seen});
+  }
+
+  Pipeline& pipeline;
+  CaptureReport report;
+};
+
+Pipeline::Pipeline(const Options& options, const Clock& clock) try
+    : clock_(clock),
+      live_(!options.interface.empty()),
+      source_(OpenSource(options)),
+      tracker_(options.tracker),
+      outputs_(OpenOutputs(options)),
+      ended_(kRingPlaces) {
+} catch (const std::bad_alloc&) {
+  throw SetupError("--max-flows: not enough memory for " +
+                   std::to_string(options.tracker.max_flows) + " flows");
+}
+
+void Pipeline::Measure() {
+  Recorder recorder{*this, {}};
+  while (!stop_.load(std::memory_order_relaxed)) {
+    const Next next = source_->Read();
+    if (next == Next::kEnd) {
+      break;
+    }
+    if (next == Next::kFrames) {
+      recorder.report.packets_seen += source_->Frames().size();
+      tracker_.TrackBurst(source_->Frames(), recorder);
+    } else {
+      tracker_.Sweep(clock_.Now() - kCaptureDelay, recorder);
+    }
+    ended_.WakeConsumer();
+    recorder.Publish();
+  }
+  tracker_.Finish(recorder);
+  recorder.Publish();
+  ended_.Close();
+}
+
+void Pipeline::Export() {
+  const auto publish = [this] {
+    ExportReport report;
+    for (const auto& output : outputs_) {
+      report.outputs.emplace_back(output->Name(), output->Counts());
+    }
+    export_report_.Publish(std::move(report));
+  };
+  // Files have the time of their packets, so that a run can be repeated.
+  Timestamp now = live_ ? clock_.Now() : Timestamp{};
+  Timestamp next_tick = now + kTick;
+  while (!ended_.Drained()) {
+    for (const EndedInterval* ended = ended_.Front(); ended != nullptr;
+         ended = ended_.Front()) {
+      const templates::FlowRecord record = MakeRecord(*ended);
+      now = ended->at;
+      ended_.Pop();
+      for (const auto& output : outputs_) {
+        output->Add(record, now);
+      }
+    }
+    if (live_ && clock_.Now() >= next_tick) {
+      now = clock_.Now();
+      next_tick = now + kTick;
+      for (const auto& output : outputs_) {
+        output->Tick(now);
+      }
+    }
+    publish();
+    ended_.Wait(kTick);
+  }
+  for (const auto& output : outputs_) {
+    output->Finish(live_ ? clock_.Now() : now);
+  }
+  publish();
+}
+
+// Until `done` is readable. A signal ends the run; a second one ends it at
+// once.
+void Pipeline::Supervise(int done) {
+  sigset_t signals = HandledSignals();
+  const Descriptor signal_fd(signalfd(-1, &signals, SFD_CLOEXEC));
+  const bool progress = !live_ && isatty(STDERR_FILENO) == 1;
+  const auto start = std::chrono::steady_clock::now();
+  for (;;) {
+    std::array<pollfd, 2> ready{
+        {{done, POLLIN, 0}, {signal_fd.Get(), POLLIN, 0}}};
+    poll(ready.data(), ready.size(), progress ? 250 : -1);
+    if (ready[0].revents != 0) {
+      break;
+    }
+    if (ready[1].revents != 0) {
+      signalfd_siginfo signal{};
+      if (read(signal_fd.Get(), &signal, sizeof(signal)) <= 0) {
+        continue;
+      }
+      if (signal.ssi_signo == SIGUSR1) {
+        Print(SummaryText(capture_report_.Latest(), export_report_.Latest()));
+      } else {
+        stop_.store(true);
+        pthread_sigmask(SIG_UNBLOCK, &signals, nullptr);
+      }
+    } else if (progress) {
+      Print("\r" +
+            ProgressText(progress_.Latest(),
+                         std::chrono::steady_clock::now() - start) +
+            "\033[K");
+    }
+  }
+  if (progress) {
+    Print("\r\033[K");
+  }
+}
+
+int Pipeline::Run() {
+  sigset_t signals = HandledSignals();
+  pthread_sigmask(SIG_BLOCK, &signals, nullptr);
+  std::signal(SIGPIPE, SIG_IGN);  // a closed output is an error like others
+  const Descriptor done(eventfd(0, EFD_CLOEXEC));
+
+  std::thread capture([this] { Measure(); });
+  std::thread exporting([this, &done] {
+    Export();
+    const std::uint64_t one = 1;
+    static_cast<void>(write(done.Get(), &one, sizeof(one)));
+  });
+  Supervise(done.Get());
+  capture.join();
+  exporting.join();
+
+  const ExportReport exported = export_report_.Latest();
+  Print(SummaryText(capture_report_.Latest(), exported));
+  return Outcome(exported);
+}
+
+int Pipeline::Outcome(const ExportReport& exported) const {
+  int status = 0;
+  if (const std::string error = source_->Error(); !error.empty()) {
+    Print("spanfix: " + error + "; what came before it was exported\n");
+    status = 1;
+  }
+  for (const auto& [name, counts] : exported.outputs) {
+    if (!live_ && !counts.dropped.empty()) {
+      Print("spanfix: not all records were delivered to " + name + '\n');
+      status = 1;
+    }
+  }
+  return status;
+}
+
+}  // namespace exporter

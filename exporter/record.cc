@@ -1,0 +1,130 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "exporter/record.h"
+
+#include <algorithm>
+#include <limits>
+
+namespace exporter {
+namespace {
+
+using tracker::EndReason;
+using tracker::Side;
+using tracker::SideStats;
+using tracker::Timestamp;
+
+// IANA, ipfix-flow-end-reason.
+enum FlowEndReason : std::uint8_t {
+  kIdle = 1,
+  kActive = 2,
+  kEndOfFlow = 3,
+  kForced = 4,
+  kLackOfResources = 5,
+};
+
+FlowEndReason IanaReason(EndReason reason) {
+  switch (reason) {
+    case EndReason::kIdleTimeout:
+      return kIdle;
+    case EndReason::kActiveTimeout:
+      return kActive;
+    case EndReason::kFin:
+    case EndReason::kRst:
+    case EndReason::kReplaced:
+      return kEndOfFlow;
+    case EndReason::kEvicted:
+      return kLackOfResources;
+    case EndReason::kShutdown:
+      return kForced;
+  }
+  return kForced;
+}
+
+std::uint64_t Milliseconds(Timestamp time) {
+  const auto count = std::chrono::floor<std::chrono::milliseconds>(time)
+                         .time_since_epoch()
+                         .count();
+  return static_cast<std::uint64_t>(std::max<std::int64_t>(count, 0));
+}
+
+std::uint32_t Between(std::uint64_t from, std::uint64_t to) {
+  constexpr std::uint64_t kMost = std::numeric_limits<std::uint32_t>::max();
+  return to > from ? static_cast<std::uint32_t>(std::min(to - from, kMost)) : 0;
+}
+
+void FillForward(const SideStats& side, templates::FlowRecord& record) {
+  record.octets = side.octets;
+  record.packets = side.packets;
+  record.start_ms = Milliseconds(side.first_seen);
+  record.end_ms = Milliseconds(side.last_seen);
+  record.class_of_service = side.class_of_service;
+  record.tcp_flags = side.tcp_flags;
+  record.initial_tcp_flags = side.initial_tcp_flags;
+  record.later_tcp_flags = side.later_tcp_flags;
+}
+
+void FillReverse(const SideStats& side, templates::FlowRecord& record) {
+  record.reverse_octets = side.octets;
+  record.reverse_packets = side.packets;
+  record.reverse_start_ms = Milliseconds(side.first_seen);
+  record.reverse_end_ms = Milliseconds(side.last_seen);
+  record.reverse_class_of_service = side.class_of_service;
+  record.reverse_tcp_flags = side.tcp_flags;
+  record.reverse_initial_tcp_flags = side.initial_tcp_flags;
+  record.reverse_later_tcp_flags = side.later_tcp_flags;
+}
+
+void FillKey(const EndedInterval& ended, templates::FlowRecord& record) {
+  const tracker::FlowStats& stats = ended.stats;
+  const std::size_t source = stats.Endpoint(Side::kInitiator);
+  const std::size_t destination = stats.Endpoint(Side::kResponder);
+  record.source_address = ended.key.address[source].octets;
+  record.destination_address = ended.key.address[destination].octets;
+  record.source_port = ended.key.port[source];
+  record.destination_port = ended.key.port[destination];
+  record.protocol = ended.key.protocol;
+  record.ip_version = ended.key.ip_version;
+  record.source_mac = stats.initiator_mac;
+  record.destination_mac = stats.responder_mac;
+  record.vlan_id = stats.vlan_id;
+  record.ingress_interface = stats.interface;
+  if (ended.key.protocol == tracker::kIcmp ||
+      ended.key.protocol == tracker::kIcmpV6) {
+    record.icmp_type_code =
+        static_cast<std::uint16_t>(stats.icmp_type << 8 | stats.icmp_code);
+    // Where collectors look that do not know elements 32 and 139.
+    record.destination_port = record.icmp_type_code;
+  }
+}
+
+}  // namespace
+
+templates::FlowRecord MakeRecord(const EndedInterval& ended) {
+  const tracker::FlowStats& stats = ended.stats;
+  const SideStats& forward = stats.Of(Side::kInitiator);
+  const SideStats& reverse = stats.Of(Side::kResponder);
+  templates::FlowRecord record;
+  FillKey(ended, record);
+  if (forward.packets > 0) {
+    FillForward(forward, record);
+  }
+  if (reverse.packets > 0) {
+    FillReverse(reverse, record);
+  }
+  // An interval in which only the responder spoke still needs a start.
+  if (forward.packets == 0) {
+    record.start_ms = record.reverse_start_ms;
+    record.end_ms = record.reverse_end_ms;
+  } else if (reverse.packets > 0) {
+    record.reverse_delta_ms = Between(record.start_ms, record.reverse_start_ms);
+  }
+  record.duration_ms = Between(record.start_ms, record.end_ms);
+  record.flow_id = stats.id;
+  record.end_reason = IanaReason(ended.reason);
+  record.end_cause = static_cast<std::uint8_t>(ended.reason);
+  record.biflow_direction = stats.direction_known ? 1 : 0;
+  record.connection_state.Assign(tracker::ConnectionState(stats));
+  record.history.Assign(stats.history.Letters());
+  return record;
+}
+
+}  // namespace exporter

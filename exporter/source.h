@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: Apache-2.0
+// Where frames come from.
+#pragma once
+
+#include <atomic>
+#include <chrono>
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "tracker/frame.h"
+
+namespace exporter {
+
+enum class Next : std::uint8_t {
+  kFrames,  // Frames() has some
+  kIdle,    // nothing came for a while; time passes
+  kEnd,     // no more, ever; Error() says whether that is a failure
+};
+
+struct CaptureCounts {
+  std::uint64_t dropped_by_kernel = 0;     // no room in the capture buffer
+  std::uint64_t dropped_by_interface = 0;  // by the card or its driver
+};
+
+// Used by one thread, except where it says otherwise.
+class Source {
+ public:
+  Source() = default;
+  Source(const Source&) = delete;
+  Source& operator=(const Source&) = delete;
+  virtual ~Source() = default;
+
+  // Waits for frames, at most about the time the source was opened with.
+  virtual Next Read() = 0;
+  // The frames of the last Read(), which keeps them valid until the next one.
+  [[nodiscard]] virtual std::span<const tracker::Frame> Frames() const = 0;
+  // After kEnd: why, naming the file or interface; empty for a regular end.
+  [[nodiscard]] virtual std::string Error() const = 0;
+  [[nodiscard]] virtual CaptureCounts Counts() = 0;
+  // How much of a file was read, and of how much; 0 of 0 for an interface.
+  // Compressed octets for a compressed file.
+  [[nodiscard]] virtual std::uint64_t OctetsRead() const = 0;
+  [[nodiscard]] virtual std::uint64_t OctetsTotal() const = 0;
+};
+
+struct LiveOptions {
+  std::string interface;
+  std::string filter;  // pcap-filter(7); empty: everything
+  int snaplen = 256;   // headers are all we need
+  int buffer_mebibytes = 32;
+  std::chrono::milliseconds wait{100};  // how long Read() may take
+};
+
+// Both throw SetupError naming what cannot be opened and why.
+std::unique_ptr<Source> OpenLive(const LiveOptions& options);
+// The files one after the other; all are opened, and the filter is compiled
+// for each, before the first is read.
+std::unique_ptr<Source> OpenFiles(const std::vector<std::string>& paths,
+                                  const std::string& filter);
+
+}  // namespace exporter

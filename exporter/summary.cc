@@ -1,0 +1,99 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "exporter/summary.h"
+
+#include <numeric>
+
+namespace exporter {
+namespace {
+
+// "N", or "N (name N, name N)" with the parts that are not 0.
+class Sum {
+ public:
+  void Add(std::string_view name, std::uint64_t count) {
+    if (count == 0) {
+      return;
+    }
+    total_ += count;
+    parts_ += (parts_.empty() ? "" : ", ") + std::string(name) + ' ' +
+              std::to_string(count);
+  }
+  [[nodiscard]] std::string Text() const {
+    return std::to_string(total_) + (parts_.empty() ? "" : " (" + parts_ + ')');
+  }
+
+ private:
+  std::uint64_t total_ = 0;
+  std::string parts_;
+};
+
+std::string PacketLine(const CaptureReport& capture) {
+  Sum left_out;
+  for (std::size_t i = 1; i < tracker::kDecodeResults; ++i) {
+    const auto reason = static_cast<tracker::DecodeResult>(i);
+    left_out.Add(tracker::Name(reason), capture.tracker.Unmatched(reason));
+  }
+  left_out.Add("export_overrun", capture.packets_overrun);
+  std::string line = "packets seen " + std::to_string(capture.packets_seen) +
+                     " = in records " +
+                     std::to_string(capture.packets_in_records) +
+                     " + left out " + left_out.Text();
+  if (capture.packets_live > 0) {
+    line += " + in live flows " + std::to_string(capture.packets_live);
+  }
+  return line + '\n';
+}
+
+std::string FlowLine(const CaptureReport& capture) {
+  Sum ended;
+  for (std::size_t i = 1; i < tracker::kEndReasons; ++i) {
+    const auto reason = static_cast<tracker::EndReason>(i);
+    ended.Add(tracker::Name(reason), capture.tracker.Ended(reason));
+  }
+  std::string line = "flows " + std::to_string(capture.tracker.flows_created) +
+                     " = ended " + ended.Text();
+  if (capture.flows_live > 0) {
+    line += " + live " + std::to_string(capture.flows_live);
+  }
+  if (capture.tracker.intervals_reported > 0) {
+    line += "; reported while active " +
+            std::to_string(capture.tracker.intervals_reported);
+  }
+  return line + '\n';
+}
+
+}  // namespace
+
+std::string SummaryText(const CaptureReport& capture,
+                        const ExportReport& exported) {
+  std::string text = PacketLine(capture) + FlowLine(capture);
+  if (capture.capture.dropped_by_kernel > 0 ||
+      capture.capture.dropped_by_interface > 0) {
+    text += "never seen: dropped by the kernel " +
+            std::to_string(capture.capture.dropped_by_kernel) +
+            ", by the interface " +
+            std::to_string(capture.capture.dropped_by_interface) + '\n';
+  }
+  if (capture.records_overrun > 0) {
+    text += "records lost before export " +
+            std::to_string(capture.records_overrun) +
+            ": the outputs were too slow\n";
+  }
+  for (const auto& [name, counts] : exported.outputs) {
+    Sum dropped;
+    std::uint64_t dropped_total = 0;
+    for (const auto& [reason, count] : counts.dropped) {
+      dropped.Add(reason, count);
+      dropped_total += count;
+    }
+    text += "records made " + std::to_string(counts.made) + " = sent " +
+            std::to_string(counts.sent) + " + dropped " + dropped.Text();
+    const std::uint64_t waiting = counts.made - counts.sent - dropped_total;
+    if (waiting > 0) {
+      text += " + waiting " + std::to_string(waiting);
+    }
+    text += " to " + name + '\n';
+  }
+  return text;
+}
+
+}  // namespace exporter

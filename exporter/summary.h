@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: Apache-2.0
+// The account of a run, which has to add up.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "exporter/output.h"
+#include "exporter/source.h"
+#include "tracker/stats.h"
+
+namespace exporter {
+
+// What the capture thread knows.
+struct CaptureReport {
+  std::uint64_t packets_seen = 0;
+  CaptureCounts capture;
+  tracker::TrackerStats tracker;
+  std::uint64_t flows_live = 0;
+  std::uint64_t packets_in_records = 0;
+  std::uint64_t packets_live = 0;  // counted, but not yet in a record
+  // Intervals that found no room on their way to the export thread.
+  std::uint64_t records_overrun = 0;
+  std::uint64_t packets_overrun = 0;
+};
+
+// What the export thread knows.
+struct ExportReport {
+  std::vector<std::pair<std::string, DeliveryCounts>> outputs;  // by name
+};
+
+// Lines for the standard error:
+//   packets seen N = in records N + left out N (reason N, ...)
+//   flows N = ended N (cause N, ...) + live N
+//   records made N = sent N + dropped N (reason N, ...) to NAME
+std::string SummaryText(const CaptureReport& capture,
+                        const ExportReport& exported);
+
+}  // namespace exporter

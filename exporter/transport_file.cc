@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <fcntl.h>
+
+#include <cerrno>
+
+#include "exporter/setup_error.h"
+#include "exporter/socket.h"
+#include "exporter/transport.h"
+
+namespace exporter {
+namespace {
+
+std::error_code LastError() { return {errno, std::generic_category()}; }
+
+// An IPFIX file (RFC 5655): the messages, one after the other.
+class FileTransport final : public Transport {
+ public:
+  explicit FileTransport(const CollectorUrl& url)
+      : file_(open(url.path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC,
+                   0644)) {
+    if (!file_.Valid()) {
+      throw SetupError("cannot write '" + url.path +
+                       "': " + LastError().message());
+    }
+  }
+
+  std::error_code Open() override { return {}; }
+  [[nodiscard]] bool IsOpen() const override { return file_.Valid(); }
+
+  // A file that took half a message, as on a full disk, goes back to where it
+  // was: what was written stays readable, and later messages may fit again.
+  std::error_code Send(std::span<const std::uint8_t> message) override {
+    const off_t start = lseek(file_.Get(), 0, SEEK_CUR);
+    while (!message.empty()) {
+      const ssize_t written =
+          write(file_.Get(), message.data(), message.size());
+      if (written >= 0) {
+        message = message.subspan(static_cast<std::size_t>(written));
+      } else if (errno != EINTR) {
+        const std::error_code error = LastError();
+        if (start >= 0 && ftruncate(file_.Get(), start) == 0) {
+          lseek(file_.Get(), start, SEEK_SET);
+        }
+        return error;
+      }
+    }
+    return {};
+  }
+
+  // Some file systems say only now that the disk was full.
+  std::error_code Close() override {
+    const bool failed = fsync(file_.Get()) != 0 && errno != EINVAL;
+    const std::error_code error = failed ? LastError() : std::error_code{};
+    file_.Reset();
+    return error;
+  }
+
+ private:
+  Descriptor file_;
+};
+
+}  // namespace
+
+std::unique_ptr<Transport> MakeFileTransport(const CollectorUrl& url) {
+  return std::make_unique<FileTransport>(url);
+}
+
+}  // namespace exporter

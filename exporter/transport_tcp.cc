@@ -1,0 +1,142 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <poll.h>
+
+#include <cerrno>
+#include <chrono>
+#include <thread>
+
+#include <linux/sockios.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+
+#include "exporter/socket.h"
+#include "exporter/transport.h"
+
+namespace exporter {
+namespace {
+
+constexpr std::chrono::seconds kConnectTimeout{5};
+// A collector that takes nothing for so long is taken for dead.
+constexpr std::chrono::seconds kStallTimeout{30};
+constexpr std::chrono::seconds kCloseTimeout{5};
+
+std::error_code LastError() { return {errno, std::generic_category()}; }
+
+// Never blocks without a limit: the socket is non-blocking and every wait has
+// a timeout.
+class TcpTransport final : public Transport {
+ public:
+  explicit TcpTransport(const CollectorUrl& url)
+      : addresses_(Resolve(url, SOCK_STREAM)) {}
+
+  std::error_code Open() override {
+    std::error_code error;
+    for (const addrinfo* at = addresses_.get(); at != nullptr;
+         at = at->ai_next) {
+      error = Connect(*at);
+      if (!error) {
+        return {};
+      }
+      socket_.Reset();
+    }
+    return error;
+  }
+
+  [[nodiscard]] bool IsOpen() const override { return socket_.Valid(); }
+
+  std::error_code Send(std::span<const std::uint8_t> message) override {
+    while (!message.empty()) {
+      const ssize_t sent =
+          send(socket_.Get(), message.data(), message.size(), MSG_NOSIGNAL);
+      std::error_code error;
+      if (sent >= 0) {
+        message = message.subspan(static_cast<std::size_t>(sent));
+      } else if (errno == EAGAIN) {
+        error = Wait(POLLOUT, kStallTimeout);
+      } else if (errno != EINTR) {
+        error = LastError();
+      }
+      if (error) {
+        socket_.Reset();  // the peer may have half a message
+        return error;
+      }
+    }
+    return {};
+  }
+
+  std::error_code Close() override {
+    if (!socket_.Valid()) {
+      return {};
+    }
+    shutdown(socket_.Get(), SHUT_WR);
+    const std::error_code error = WaitForAcknowledgment();
+    socket_.Reset();
+    return error;
+  }
+
+ private:
+  std::error_code Connect(const addrinfo& address) {
+    socket_ = Descriptor(socket(address.ai_family,
+                                SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK,
+                                address.ai_protocol));
+    if (!socket_.Valid()) {
+      return LastError();
+    }
+    if (connect(socket_.Get(), address.ai_addr, address.ai_addrlen) == 0) {
+      return {};
+    }
+    if (errno != EINPROGRESS) {
+      return LastError();
+    }
+    if (const std::error_code error = Wait(POLLOUT, kConnectTimeout)) {
+      return error;
+    }
+    return SocketError();
+  }
+
+  std::error_code SocketError() {
+    int error = 0;
+    socklen_t length = sizeof(error);
+    getsockopt(socket_.Get(), SOL_SOCKET, SO_ERROR, &error, &length);
+    return {error, std::generic_category()};
+  }
+
+  std::error_code Wait(short events, std::chrono::milliseconds timeout) {
+    pollfd ready{socket_.Get(), events, 0};
+    const int got = poll(&ready, 1, static_cast<int>(timeout.count()));
+    if (got < 0) {
+      return LastError();
+    }
+    return got == 0 ? std::make_error_code(std::errc::timed_out)
+                    : std::error_code{};
+  }
+
+  // send() only fills the kernel's buffer; the peer's kernel has the data when
+  // ours has nothing left to be acknowledged.
+  std::error_code WaitForAcknowledgment() {
+    const auto deadline = std::chrono::steady_clock::now() + kCloseTimeout;
+    int unacknowledged = 0;
+    while (ioctl(socket_.Get(), SIOCOUTQ, &unacknowledged) == 0 &&
+           unacknowledged > 0) {
+      if (const std::error_code error = SocketError()) {
+        return error;
+      }
+      if (std::chrono::steady_clock::now() > deadline) {
+        return std::make_error_code(std::errc::timed_out);
+      }
+      std::this_thread::sleep_for(std::chrono::milliseconds{1});
+    }
+    return SocketError();
+  }
+
+  Addresses addresses_;
+  Descriptor socket_;
+};
+
+}  // namespace
+
+std::unique_ptr<Transport> MakeTcpTransport(const CollectorUrl& url) {
+  return std::make_unique<TcpTransport>(url);
+}
+
+}  // namespace exporter
