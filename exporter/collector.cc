@@ -19,9 +19,9 @@ constexpr std::chrono::milliseconds kLongestWait{1000};
 
 }  // namespace
 
-Collector::Collector(const CollectorUrl& url, std::unique_ptr<Encoder> encoder,
+Collector::Collector(CollectorUrl url, std::unique_ptr<Encoder> encoder,
                      std::unique_ptr<Transport> transport)
-    : url_(url),
+    : url_(std::move(url)),
       encoder_(std::move(encoder)),
       transport_(std::move(transport)) {}
 

@@ -16,7 +16,7 @@ namespace exporter {
 // that doubles up to half a minute; what comes meanwhile is counted as dropped.
 class Collector final : public Output {
  public:
-  Collector(const CollectorUrl& url, std::unique_ptr<Encoder> encoder,
+  Collector(CollectorUrl url, std::unique_ptr<Encoder> encoder,
             std::unique_ptr<Transport> transport);
 
   void Add(const templates::FlowRecord& record,

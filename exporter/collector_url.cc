@@ -91,12 +91,14 @@ void SetParameter(CollectorUrl& url, std::string_view name,
 void ForEachParameter(
     std::string_view query,
     const std::function<void(std::string_view, std::string_view)>& set) {
-  while (!query.empty()) {
-    const std::size_t end = std::min(query.find('&'), query.size());
-    const std::string_view pair = query.substr(0, end);
-    const std::size_t equals = std::min(pair.find('='), pair.size());
-    set(pair.substr(0, equals), pair.substr(std::min(equals + 1, pair.size())));
-    query.remove_prefix(std::min(end + 1, query.size()));
+  std::size_t end = 0;
+  for (std::size_t start = 0; start < query.size(); start = end + 1) {
+    end = std::min(query.find('&', start), query.size());
+    const std::string_view pair = query.substr(start, end - start);
+    const std::size_t equals = pair.find('=');
+    const bool has_value = equals != std::string_view::npos;
+    set(pair.substr(0, equals),
+        has_value ? pair.substr(equals + 1) : std::string_view{});
   }
 }
 

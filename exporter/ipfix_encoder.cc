@@ -5,6 +5,7 @@
 #include <array>
 #include <cstring>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "exporter/fixbuf.h"
@@ -23,10 +24,6 @@ constexpr std::uint32_t kSetHeader = 4;       // section 3.3.2
 // Template ids of domain 0, apart from those of the flows: some collectors keep
 // templates by id and sender alone.
 constexpr std::uint16_t kElementTypeTemplate = 400;
-// Names have a fixed length there: not every collector takes a string of
-// variable length in options.
-constexpr std::size_t kNameOctets = 32;
-
 // IANA's informationElementDataType, and libfixbuf's values for it.
 std::uint8_t DataType(ElementType type) {
   switch (type) {
@@ -92,6 +89,14 @@ fixbuf::Model MakeModel(std::uint32_t pen) {
     fbInfoModelAddElement(model.get(), &made);
   }
   return model;
+}
+
+// The text must outlive the append.
+fbVarfield_t Text(std::string_view text) {
+  fbVarfield_t field{};
+  field.len = text.size();
+  field.buf = reinterpret_cast<std::uint8_t*>(const_cast<char*>(text.data()));
+  return field;
 }
 
 struct FieldSpec {
@@ -250,10 +255,9 @@ class PackedRecord {
   void PackField(const Element& element, const std::uint8_t* value) {
     switch (element.type) {
       case ElementType::kString: {
-        // ShortString: the length, then the octets, which outlive the append.
-        fbVarfield_t field{};
-        field.len = *value;
-        field.buf = const_cast<std::uint8_t*>(value) + 1;
+        // ShortString: the length, then the octets.
+        const fbVarfield_t field =
+            Text({reinterpret_cast<const char*>(value) + 1, *value});
         PackOctets(reinterpret_cast<const std::uint8_t*>(&field),
                    sizeof(field));
         wire_length_ += 1 + *value;  // at most 32 octets: short length form
@@ -294,13 +298,18 @@ class IpfixEncoder final : public Encoder {
     for (const FlowTemplate& flow_template : templates_) {
       AddFlowTemplate(flow_template);
     }
+    // All the fields of RFC 5610 section 3.9: libfixbuf's own readers learn
+    // from nothing less, and crash on a name of fixed length.
     types_.AddTemplate(kElementTypeTemplate,
                        {{"privateEnterpriseNumber", 4},
                         {"informationElementId", 2},
                         {"informationElementDataType", 1},
                         {"informationElementSemantics", 1},
                         {"informationElementUnits", 2},
-                        {"informationElementName", kNameOctets}},
+                        {"informationElementRangeBegin", 8},
+                        {"informationElementRangeEnd", 8},
+                        {"informationElementName", FB_IE_VARLEN},
+                        {"informationElementDescription", FB_IE_VARLEN}},
                        2);
     flows_.Open();
     types_.Open();
@@ -373,15 +382,16 @@ class IpfixEncoder final : public Encoder {
         const auto* octets = reinterpret_cast<const std::uint8_t*>(&value);
         record.insert(record.end(), octets, octets + sizeof(value));
       };
-      std::array<char, kNameOctets> name{};
-      element.name.copy(name.data(), name.size());
       put(element.enterprise == templates::kOwn ? options_.pen
                                                 : element.enterprise);
       put(element.id);
       put(DataType(element.type));
       put(static_cast<std::uint8_t>(element.semantics));
       put(static_cast<std::uint16_t>(element.units));
-      put(name);
+      put(std::uint64_t{0});  // no range
+      put(std::uint64_t{0});
+      put(Text(element.name));
+      put(Text(element.description));
       types_.Append(kElementTypeTemplate, record, false, now, sink);
     }
     types_.Flush(sink);

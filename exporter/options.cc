@@ -15,7 +15,7 @@ namespace po = boost::program_options;
 
 using Seconds = std::int64_t;
 
-constexpr Seconds kMostSeconds = 7 * 86400;
+constexpr Seconds kMostSeconds = 604'800;  // a week
 constexpr std::uint64_t kMostFlows = 100'000'000;
 
 po::options_description Visible() {
@@ -26,9 +26,10 @@ po::options_description Visible() {
                       po::value<std::string>()->value_name("NAME"),
                       "capture from this interface until stopped")(
       "read,r", po::value<std::vector<std::string>>()->value_name("FILE"),
-      "read a capture: pcap or pcapng, also gzip-compressed; several are read "
-      "in order")("filter", po::value<std::string>()->value_name("BPF"),
-                  "take only packets that match; the same as a last argument");
+      "read a capture: pcap or pcapng, also gzip-compressed, - for the "
+      "standard input; several are read in order")(
+      "filter", po::value<std::string>()->value_name("BPF"),
+      "take only packets that match; the same as a last argument");
   po::options_description output("Output; without any, a table of flows");
   output.add_options()(
       "collector,c", po::value<std::vector<std::string>>()->value_name("URL"),

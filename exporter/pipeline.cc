@@ -15,9 +15,9 @@
 #include <sys/signalfd.h>
 
 #include "exporter/collector.h"
+#include "exporter/descriptor.h"
 #include "exporter/record.h"
 #include "exporter/setup_error.h"
-#include "exporter/socket.h"
 #include "exporter/text_output.h"
 
 namespace exporter {
@@ -149,8 +149,14 @@ void Pipeline::Measure() {
       break;
     }
     if (next == Next::kFrames) {
-      recorder.report.packets_seen += source_->Frames().size();
-      tracker_.TrackBurst(source_->Frames(), recorder);
+      const auto frames = source_->Frames();
+      const std::uint64_t tracked = tracker_.Stats().packets_tracked;
+      recorder.report.packets_seen += frames.size();
+      tracker_.TrackBurst(frames, recorder);
+      if (live_ && tracker_.Stats().packets_tracked == tracked) {
+        // Time passes with frames that are no packets, too.
+        tracker_.Sweep(frames.back().time, recorder);
+      }
     } else {
       tracker_.Sweep(clock_.Now() - kCaptureDelay, recorder);
     }

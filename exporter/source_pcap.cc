@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Sources by libpcap, the only file that knows it.
+#include <fcntl.h>
 #include <poll.h>
 #include <zlib.h>
 
@@ -15,6 +16,7 @@
 #include <pcap/pcap.h>
 #include <sys/stat.h>
 
+#include "exporter/descriptor.h"
 #include "exporter/setup_error.h"
 #include "exporter/source.h"
 
@@ -164,11 +166,13 @@ class File {
   // Number of frames added; 0 at the end, which may be a failure.
   int Read(Burst& burst) {
     int count = 0;
-    while (count < Burst::kFrames) {
+    while (!ended_ && count < Burst::kFrames) {
       pcap_pkthdr* header = nullptr;
       const std::uint8_t* octets = nullptr;
       const int got = pcap_next_ex(handle_.get(), &header, &octets);
       if (got != 1) {
+        // Asked again, libpcap would forget that it failed.
+        ended_ = true;
         failed_ = got == PCAP_ERROR;
         break;
       }
@@ -195,27 +199,33 @@ class File {
     return message;
   }
 
+  [[noreturn]] void Unreadable(const std::string& why) const {
+    throw SetupError("cannot read '" + path_ + "': " + why);
+  }
+
+  // "-" is the standard input. A plain file is read by stdio; zlib reads what
+  // is compressed, and what cannot be looked at beforehand, such as a pipe.
   Stdio Open() {
-    Stdio file(std::fopen(path_.c_str(), "rbe"));
+    Descriptor file(path_ == "-" ? dup(STDIN_FILENO)
+                                 : open(path_.c_str(), O_RDONLY | O_CLOEXEC));
     struct stat status {};
-    if (file == nullptr || fstat(fileno(file.get()), &status) != 0) {
-      throw SetupError("cannot read '" + path_ + "': " + SystemError(errno));
+    if (!file.Valid() || fstat(file.Get(), &status) != 0) {
+      Unreadable(SystemError(errno));
     }
     if (S_ISDIR(status.st_mode)) {
-      throw SetupError("cannot read '" + path_ + "': it is a directory");
+      Unreadable("it is a directory");
     }
     size_ = static_cast<std::uint64_t>(status.st_size);
-    std::array<unsigned char, 2> magic{};
-    const std::size_t got =
-        std::fread(magic.data(), 1, magic.size(), file.get());
-    std::rewind(file.get());
     constexpr std::array<unsigned char, 2> kGzip = {0x1f, 0x8b};
-    if (got != magic.size() || magic != kGzip) {
-      return file;
+    std::array<unsigned char, 2> magic{};
+    if (S_ISREG(status.st_mode) &&
+        (pread(file.Get(), magic.data(), magic.size(), 0) != 2 ||
+         magic != kGzip)) {
+      return Stdio(fdopen(file.Release(), "rb"));
     }
-    gzip_ = gzopen(path_.c_str(), "rbe");
+    gzip_ = gzdopen(file.Release(), "rb");
     if (gzip_ == nullptr) {
-      throw SetupError("cannot read '" + path_ + "': " + SystemError(errno));
+      Unreadable("not enough memory to decompress it");
     }
     gzbuffer(gzip_, 1 << 18);
     return Stdio(
@@ -229,6 +239,7 @@ class File {
   LinkType link_ = LinkType::kUnknown;
   std::uint64_t size_ = 0;
   std::uint64_t position_ = 0;
+  bool ended_ = false;
   bool failed_ = false;
 };
 

@@ -96,7 +96,7 @@ class JsonFormat {
   static std::string Heading() { return ""; }
 
   // The members are those of the generic profile's template for the record.
-  std::string Line(const FlowRecord& record) const {
+  [[nodiscard]] std::string Line(const FlowRecord& record) const {
     const auto* base = reinterpret_cast<const std::uint8_t*>(&record);
     std::string line = "{";
     for (const Element* element :

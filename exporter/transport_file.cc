@@ -3,8 +3,8 @@
 
 #include <cerrno>
 
+#include "exporter/descriptor.h"
 #include "exporter/setup_error.h"
-#include "exporter/socket.h"
 #include "exporter/transport.h"
 
 namespace exporter {

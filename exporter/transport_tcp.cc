@@ -9,6 +9,7 @@
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 
+#include "exporter/descriptor.h"
 #include "exporter/socket.h"
 #include "exporter/transport.h"
 

@@ -3,6 +3,7 @@
 
 #include <sys/socket.h>
 
+#include "exporter/descriptor.h"
 #include "exporter/setup_error.h"
 #include "exporter/socket.h"
 #include "exporter/transport.h"

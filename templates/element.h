@@ -57,6 +57,8 @@ struct Element {
   // (RFC 7011 section 6.2). 0: variable length.
   std::uint16_t length;
   std::uint16_t offset;  // of the value in FlowRecord
+  // For those who cannot look it up: elements that are not IANA's.
+  std::string_view description = {};
 };
 
 // Every element, in no order that matters.

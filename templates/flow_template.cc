@@ -119,29 +119,34 @@ Shape ShapeOf(const FlowRecord& record) {
           .biflow = record.reverse_packets > 0};
 }
 
+// IndexOf() and ShapeAt() count in this order: version, transport, directions.
+constexpr std::size_t kTransports = 3;
+
 std::size_t IndexOf(const Shape& shape) {
-  return (shape.ip_version == 4 ? 0U : 6U) +
-         static_cast<std::size_t>(shape.transport) * 2 + (shape.biflow ? 1 : 0);
+  const std::size_t version = shape.ip_version == 4 ? 0 : 1;
+  const auto transport = static_cast<std::size_t>(shape.transport);
+  return (version * kTransports + transport) * 2 + (shape.biflow ? 1 : 0);
+}
+
+Shape ShapeAt(std::size_t index) {
+  return {.ip_version = static_cast<std::uint8_t>(
+              index / 2 / kTransports == 0 ? 4 : 6),
+          .transport = static_cast<Transport>(index / 2 % kTransports),
+          .biflow = index % 2 == 1};
 }
 
 std::array<FlowTemplate, kShapes> MakeTemplates(const Profile& profile) {
   std::array<FlowTemplate, kShapes> templates;
-  for (const std::uint8_t version : {std::uint8_t{4}, std::uint8_t{6}}) {
-    for (const Transport transport :
-         {Transport::kTcp, Transport::kIcmp, Transport::kOther}) {
-      for (const bool biflow : {false, true}) {
-        if (biflow && !profile.biflow) {
-          continue;
-        }
-        const Shape shape{version, transport, biflow};
-        const int given = Given(shape, profile);
-        FlowTemplate& made = templates[IndexOf(shape)];
-        made.id = static_cast<std::uint16_t>(kFirstTemplateId + IndexOf(shape));
-        for (const Field& field : kLayout) {
-          if ((field.needs & given) == field.needs) {
-            made.fields.push_back(&ElementNamed(field.name));
-          }
-        }
+  for (std::size_t i = 0; i < kShapes; ++i) {
+    const Shape shape = ShapeAt(i);
+    if (shape.biflow && !profile.biflow) {
+      continue;
+    }
+    const int given = Given(shape, profile);
+    templates[i].id = static_cast<std::uint16_t>(kFirstTemplateId + i);
+    for (const Field& field : kLayout) {
+      if ((field.needs & given) == field.needs) {
+        templates[i].fields.push_back(&ElementNamed(field.name));
       }
     }
   }

@@ -36,8 +36,9 @@ inline constexpr std::size_t kShapes = 12;
 // The shape that `record` needs. Records without reverse packets have no
 // reverse elements, also in a biflow profile.
 Shape ShapeOf(const FlowRecord& record);
-// 0 .. kShapes - 1.
+// 0 .. kShapes - 1, and back.
 std::size_t IndexOf(const Shape& shape);
+Shape ShapeAt(std::size_t index);
 
 // All templates of a profile, by IndexOf(); those it never uses are empty.
 std::array<FlowTemplate, kShapes> MakeTemplates(const Profile& profile);
