@@ -3,7 +3,6 @@
 
 #include <algorithm>
 #include <utility>
-#include <vector>
 
 #include "exporter/ipfix_encoder.h"
 #include "exporter/setup_error.h"
@@ -82,7 +81,6 @@ void Collector::RefreshTemplates(Timestamp now) {
   }
   if (url_.scheme == Scheme::kUdp &&
       url_.template_refresh > std::chrono::seconds{0} && now >= next_refresh_) {
-    encoder_->Flush(SinkAt(now));
     static_cast<void>(SendTemplates(now));
   }
 }
@@ -103,30 +101,25 @@ bool Collector::Connect(Timestamp now) {
       return false;
     }
     pause_ = std::chrono::seconds{0};
+    encoder_->Restart();
   }
   last_error_ = SendTemplates(now);
   return templates_sent_;
 }
 
-// A message that was begun before the connection broke comes out first, but has
-// to go behind the templates.
 std::error_code Collector::SendTemplates(Timestamp now) {
   std::error_code error;
-  std::vector<std::uint8_t> begun;
-  std::uint32_t begun_records = 0;
   encoder_->WriteTemplates(now, [&](const Message& message) {
     if (message.flow_records > 0) {
-      begun.assign(message.octets.begin(), message.octets.end());
-      begun_records = message.flow_records;
+      templates_sent_ = !error;
+      Deliver(message, now);  // begun before, and behind the templates now
     } else if (!error) {
+      TakeLateError();
       error = transport_->Send(message.octets);
     }
   });
-  templates_sent_ = !error;
+  templates_sent_ = !error && transport_->IsOpen();
   next_refresh_ = now + url_.template_refresh;
-  if (begun_records > 0) {
-    Deliver({begun, begun_records}, now);
-  }
   return error;
 }
 

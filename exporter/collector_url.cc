@@ -50,18 +50,6 @@ bool Switch(const CollectorUrl& url, std::string_view name,
          std::string(name) + " is yes or no, not '" + std::string(value) + "'");
 }
 
-void SetProfile(CollectorUrl& url, std::string_view name) {
-  const templates::Profile* profile = templates::FindProfile(name);
-  if (profile == nullptr) {
-    std::string known;
-    for (const templates::Profile& each : templates::Profiles()) {
-      known += (known.empty() ? "" : ", ") + std::string(each.name);
-    }
-    Refuse(url, "no profile '" + std::string(name) + "'; there are " + known);
-  }
-  url.profile = *profile;
-}
-
 void SetParameter(CollectorUrl& url, std::string_view name,
                   std::string_view value) {
   constexpr std::uint32_t kMost32 = 0xffffffff;
@@ -106,7 +94,8 @@ void ForEachParameter(
 void SetParameters(CollectorUrl& url, std::string_view query) {
   ForEachParameter(query, [&](std::string_view name, std::string_view value) {
     if (name == "profile") {
-      SetProfile(url, value);
+      url.profile =
+          ProfileNamed(std::string(value), "collector '" + url.text + "'");
     }
   });
   ForEachParameter(query, [&](std::string_view name, std::string_view value) {
@@ -150,10 +139,22 @@ void SetAuthority(CollectorUrl& url, std::string_view authority) {
 
 }  // namespace
 
-void CheckPen(std::uint32_t pen, const std::string& option) {
-  constexpr std::array<std::uint32_t, 5> kTaken = {0, 9, 637, templates::kCert,
-                                                   templates::kReverse};
-  if (pen > 65535 ||
+templates::Profile ProfileNamed(const std::string& name,
+                                const std::string& where) {
+  if (const templates::Profile* profile = templates::FindProfile(name)) {
+    return *profile;
+  }
+  std::string known;
+  for (const templates::Profile& each : templates::Profiles()) {
+    known += (known.empty() ? "" : ", ") + std::string(each.name);
+  }
+  throw SetupError(where + ": no profile '" + name + "'; there are " + known);
+}
+
+void CheckPen(std::int64_t pen, const std::string& option) {
+  constexpr std::array<std::int64_t, 5> kTaken = {0, 9, 637, templates::kCert,
+                                                  templates::kReverse};
+  if (pen < 0 || pen > 65535 ||
       std::find(kTaken.begin(), kTaken.end(), pen) != kTaken.end()) {
     throw SetupError(option + ": " + std::to_string(pen) +
                      " cannot be our enterprise number: collectors take it for "
@@ -168,7 +169,7 @@ CollectorUrl ParseCollectorUrl(const std::string& text,
   url.observation_domain = defaults.observation_domain;
   url.pen = defaults.pen;
   url.template_refresh = defaults.template_refresh;
-  SetProfile(url, defaults.profile);
+  url.profile = ProfileNamed(defaults.profile, "--profile");
 
   std::string_view rest = text;
   const std::size_t question = std::min(rest.find('?'), rest.size());

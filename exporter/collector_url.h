@@ -39,9 +39,14 @@ struct CollectorUrl {
 CollectorUrl ParseCollectorUrl(const std::string& text,
                                const CollectorDefaults& defaults);
 
+// The profile with this name. Throws SetupError that lists the others; `where`
+// begins its message.
+templates::Profile ProfileNamed(const std::string& name,
+                                const std::string& where);
+
 // Private enterprise numbers that can be told from IANA's and reverse elements
 // by every collector: 1 to 65535 and not one of those with a meaning.
 // Throws SetupError; `option` names it in the message.
-void CheckPen(std::uint32_t pen, const std::string& option);
+void CheckPen(std::int64_t pen, const std::string& option);
 
 }  // namespace exporter

@@ -32,8 +32,12 @@ class Encoder {
   Encoder& operator=(const Encoder&) = delete;
   virtual ~Encoder() = default;
 
+  // A new transport session (RFC 7011 section 2) begins: sequence numbers start
+  // again. WriteTemplates() comes next.
+  virtual void Restart() = 0;
   // What a collector must have before it can read records: for the start, after
-  // a reconnect, and from time to time over UDP. Flushes first.
+  // a reconnect, and from time to time over UDP. A message under construction
+  // is finished, and comes out behind them.
   virtual void WriteTemplates(Timestamp now, const MessageSink& sink) = 0;
   // Adds a record to the message under construction; hands over the message
   // before it when the record does not fit any more.

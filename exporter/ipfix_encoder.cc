@@ -8,6 +8,8 @@
 #include <string_view>
 #include <vector>
 
+#include <arpa/inet.h>
+
 #include "exporter/fixbuf.h"
 #include "templates/flow_template.h"
 
@@ -176,25 +178,63 @@ class Domain {
       Retry("append a record", now, sink, append);
     }
     pending_ = true;
+    ++data_records_;
     flow_records_ += is_flow ? 1 : 0;
   }
 
   void Flush(const MessageSink& sink) {
+    Emit([&](std::span<std::uint8_t> octets) { HandOver(octets, sink); });
+  }
+
+  void Restart() { sequence_ = 0; }
+
+  // Finishes the message under construction, to hand it over later.
+  void Keep() {
+    kept_data_records_ = data_records_;
+    kept_flow_records_ = flow_records_;
+    Emit([this](std::span<std::uint8_t> octets) {
+      kept_.assign(octets.begin(), octets.end());
+    });
+    data_records_ = 0;
+    flow_records_ = 0;
+  }
+
+  void WriteKept(const MessageSink& sink) {
+    if (!kept_.empty()) {
+      data_records_ = kept_data_records_;
+      flow_records_ = kept_flow_records_;
+      HandOver(kept_, sink);
+      kept_.clear();
+    }
+  }
+
+ private:
+  template <typename Take>
+  void Emit(Take take) {
     if (!pending_) {
       return;
     }
     if (fBufEmit(buffer_.get(), error_.Out()) == FALSE) {
       error_.Die("finish a message");
     }
+    pending_ = false;
     const std::size_t length =
         fbExporterGetMsgLen(fBufGetExporter(buffer_.get()));
-    const Message message{{octets_.data(), length}, flow_records_};
-    pending_ = false;
+    take(std::span<std::uint8_t>(octets_.data(), length));
+  }
+
+  // The sequence number is ours, as libfixbuf has no way to start it again:
+  // data records of this domain before the message (RFC 7011 section 3.1).
+  void HandOver(std::span<std::uint8_t> octets, const MessageSink& sink) {
+    const std::uint32_t network = htonl(sequence_);
+    std::memcpy(octets.data() + 8, &network, sizeof(network));
+    sequence_ += data_records_;
+    const Message message{octets, flow_records_};
+    data_records_ = 0;
     flow_records_ = 0;
     sink(message);
   }
 
- private:
   // The export time of a message is fixed by its first record or template.
   void Stamp(Timestamp now) {
     if (!pending_) {
@@ -232,8 +272,14 @@ class Domain {
   fixbuf::Buffer buffer_;
   std::vector<std::uint16_t> ids_;
   fixbuf::Error error_;
+  std::vector<std::uint8_t> kept_;  // a finished message
+  std::uint32_t kept_data_records_ = 0;
+  std::uint32_t kept_flow_records_ = 0;
   bool pending_ = false;  // something was appended since the last message
+  // Of the message under construction.
+  std::uint32_t data_records_ = 0;
   std::uint32_t flow_records_ = 0;
+  std::uint32_t sequence_ = 0;  // data records handed over, modulo 2^32
 };
 
 // What a record needs on the wire, and the packed copy that libfixbuf reads.
@@ -315,12 +361,19 @@ class IpfixEncoder final : public Encoder {
     types_.Open();
   }
 
+  void Restart() override {
+    flows_.Restart();
+    types_.Restart();
+  }
+
   void WriteTemplates(Timestamp now, const MessageSink& sink) override {
-    Flush(sink);
+    flows_.Keep();
+    BeginMessage();
     if (options_.profile.element_types) {
       WriteElementTypes(now, sink);
     }
     flows_.WriteTemplates(now, sink);
+    flows_.WriteKept(sink);
   }
 
   void Append(const FlowRecord& record, Timestamp now,
@@ -349,12 +402,16 @@ class IpfixEncoder final : public Encoder {
 
   void Flush(const MessageSink& sink) override {
     flows_.Flush(sink);
+    BeginMessage();
+  }
+
+ private:
+  void BeginMessage() {
     records_ = 0;
     length_ = 0;
     last_template_ = 0;
   }
 
- private:
   void AddFlowTemplate(const FlowTemplate& flow_template) {
     if (flow_template.fields.empty()) {
       return;

@@ -1,4 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <fcntl.h>
+#include <unistd.h>
+
 #include <cstdio>
 #include <exception>
 
@@ -7,7 +10,22 @@
 #include "exporter/pipeline.h"
 #include "exporter/setup_error.h"
 
+namespace {
+
+// A standard descriptor that came closed would be given to the next file that
+// is opened, and the table printed into it. Writing to these fails instead.
+void OccupyStandardDescriptors() {
+  int descriptor = 0;
+  while (descriptor >= 0 && descriptor <= STDERR_FILENO) {
+    descriptor = open("/dev/null", O_RDONLY);
+  }
+  close(descriptor);
+}
+
+}  // namespace
+
 int main(int argc, char** argv) {
+  OccupyStandardDescriptors();
   try {
     const exporter::CommandLine line = exporter::ParseCommandLine(argc, argv);
     if (line.answer) {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "exporter/options.h"
 
+#include <limits>
 #include <sstream>
 
 #include <boost/program_options.hpp>
@@ -16,7 +17,7 @@ namespace po = boost::program_options;
 using Seconds = std::int64_t;
 
 constexpr Seconds kMostSeconds = 604'800;  // a week
-constexpr std::uint64_t kMostFlows = 100'000'000;
+constexpr std::int64_t kMostFlows = 100'000'000;
 
 po::options_description Visible() {
   const tracker::TrackerConfig tracker;
@@ -43,10 +44,10 @@ po::options_description Visible() {
       po::value<std::string>()->default_value("generic")->value_name("NAME"),
       "what the collectors can digest, unless their URL says")(
       "observation-domain",
-      po::value<std::uint32_t>()->default_value(1)->value_name("ID"),
+      po::value<std::int64_t>()->default_value(1)->value_name("ID"),
       "tells this exporter from others on the same host")(
       "pen",
-      po::value<std::uint32_t>()
+      po::value<std::int64_t>()
           ->default_value(templates::kDocumentationPen)
           ->value_name("NUMBER"),
       "private enterprise number of our own elements")(
@@ -71,8 +72,8 @@ po::options_description Visible() {
       po::value<Seconds>()->default_value(5)->value_name("SECONDS"),
       "late packets of a closed connection belong to it for this time")(
       "max-flows",
-      po::value<std::uint64_t>()
-          ->default_value(tracker.max_flows)
+      po::value<std::int64_t>()
+          ->default_value(static_cast<std::int64_t>(tracker.max_flows))
           ->value_name("COUNT"),
       "live flows; one more pushes out the least recently seen");
   po::options_description other("Other");
@@ -109,12 +110,12 @@ tracker::TrackerConfig TrackerOptions(const po::variables_map& given) {
   config.idle_timeout_other = Time(given, "idle-timeout-other", 1);
   config.active_timeout = Time(given, "active-timeout", 0);
   config.close_linger = Time(given, "close-linger", 0);
-  const auto flows = given["max-flows"].as<std::uint64_t>();
+  const auto flows = given["max-flows"].as<std::int64_t>();
   if (flows < 1 || flows > kMostFlows) {
     throw SetupError("--max-flows: must be 1 to " + std::to_string(kMostFlows) +
                      ", not " + std::to_string(flows));
   }
-  config.max_flows = flows;
+  config.max_flows = static_cast<std::size_t>(flows);
   config.use_direction_evidence = true;
   return config;
 }
@@ -132,14 +133,16 @@ TextFormat FormatNamed(const std::string& name) {
 CollectorDefaults Defaults(const po::variables_map& given) {
   CollectorDefaults defaults;
   defaults.profile = given["profile"].as<std::string>();
-  defaults.observation_domain = given["observation-domain"].as<std::uint32_t>();
-  if (defaults.observation_domain == 0) {
-    throw SetupError(
-        "--observation-domain: 0 is for records about the exporter itself; "
-        "use 1 or more");
+  static_cast<void>(ProfileNamed(defaults.profile, "--profile"));
+  const auto domain = given["observation-domain"].as<std::int64_t>();
+  if (domain < 1 || domain > std::numeric_limits<std::uint32_t>::max()) {
+    throw SetupError("--observation-domain: must be 1 to 4294967295, not " +
+                     std::to_string(domain));
   }
-  defaults.pen = given["pen"].as<std::uint32_t>();
-  CheckPen(defaults.pen, "--pen");
+  defaults.observation_domain = static_cast<std::uint32_t>(domain);
+  const auto pen = given["pen"].as<std::int64_t>();
+  CheckPen(pen, "--pen");
+  defaults.pen = static_cast<std::uint32_t>(pen);
   defaults.template_refresh = std::chrono::duration_cast<std::chrono::seconds>(
       Time(given, "template-refresh", 0));
   return defaults;

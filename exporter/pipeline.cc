@@ -31,11 +31,22 @@ constexpr std::size_t kRingPlaces = 1 << 14;
 constexpr std::chrono::milliseconds kCaptureDelay{200};
 constexpr std::chrono::milliseconds kTick{200};
 
-void RefuseToOverwriteInput(const Options& options, const CollectorUrl& url) {
+// Throws if the file of `url` is also read, or written by an earlier collector.
+void RefuseToOverwrite(const Options& options, const CollectorUrl& url) {
+  std::error_code none;
   for (const std::string& file : options.files) {
-    std::error_code error;
-    if (std::filesystem::equivalent(file, url.path, error)) {
+    if (std::filesystem::equivalent(file, url.path, none)) {
       throw SetupError("'" + url.path + "' is read by -r; write another file");
+    }
+  }
+  for (const CollectorUrl& other : options.collectors) {
+    if (&other == &url) {
+      break;
+    }
+    if (other.scheme == Scheme::kFile &&
+        std::filesystem::equivalent(other.path, url.path, none)) {
+      throw SetupError("'" + url.path +
+                       "' is written already; write another file");
     }
   }
 }
@@ -56,7 +67,9 @@ std::vector<std::unique_ptr<Output>> OpenOutputs(const Options& options) {
   for (const bool files : {false, true}) {
     for (const CollectorUrl& url : options.collectors) {
       if ((url.scheme == Scheme::kFile) == files) {
-        RefuseToOverwriteInput(options, url);
+        if (files) {
+          RefuseToOverwrite(options, url);
+        }
         outputs.push_back(OpenCollector(url, !live));
       }
     }
@@ -163,6 +176,8 @@ void Pipeline::Measure() {
     ended_.WakeConsumer();
     recorder.Publish();
   }
+  // A flow that was idle for long enough when the capture ended, ended by that.
+  tracker_.Sweep(tracker_.Clock(), recorder);
   tracker_.Finish(recorder);
   recorder.Publish();
   ended_.Close();

@@ -2,7 +2,6 @@
 // Sources by libpcap, the only file that knows it.
 #include <fcntl.h>
 #include <poll.h>
-#include <zlib.h>
 
 #include <algorithm>
 #include <array>
@@ -16,6 +15,7 @@
 #include <pcap/pcap.h>
 #include <sys/stat.h>
 
+#include "exporter/capture_stream.h"
 #include "exporter/descriptor.h"
 #include "exporter/setup_error.h"
 #include "exporter/source.h"
@@ -113,8 +113,11 @@ class Burst {
         std::min<std::size_t>(header.caplen, kHeaderOctets);
     std::uint8_t* copy = octets_.data() + frames_.size() * kHeaderOctets;
     std::memcpy(copy, octets, count);
-    // The handles deliver nanoseconds in tv_usec.
-    const auto time = std::chrono::seconds{header.ts.tv_sec} +
+    // The handles deliver nanoseconds in tv_usec. A pcapng file can hold times
+    // that nanoseconds in 64 bits cannot.
+    constexpr std::int64_t kLastSecond = 8'000'000'000;  // in 2223
+    const auto time = std::chrono::seconds{std::clamp<std::int64_t>(
+                          header.ts.tv_sec, 0, kLastSecond)} +
                       std::chrono::nanoseconds{header.ts.tv_usec};
     frames_.push_back({.time = tracker::Timestamp{time},
                        .captured = {copy, count},
@@ -131,13 +134,11 @@ class Burst {
 
 // ---- files ----
 
-extern "C" ssize_t ReadGzip(void* file, char* octets, size_t count) {
-  return gzread(static_cast<gzFile>(file), octets,
-                static_cast<unsigned>(count));
-}
-
-extern "C" int CloseGzip(void* file) {
-  return gzclose(static_cast<gzFile>(file));
+extern "C" ssize_t ReadStream(void* stream, char* octets, size_t count) {
+  const std::ptrdiff_t got = static_cast<CaptureStream*>(stream)->Read(
+      {reinterpret_cast<std::uint8_t*>(octets), count});
+  errno = got < 0 ? EIO : errno;  // libpcap reports it
+  return got;
 }
 
 // One capture file: pcap or pcapng, plain or compressed by gzip.
@@ -179,13 +180,17 @@ class File {
       burst.Add(*header, octets, link_, kInterface);
       ++count;
     }
-    const std::int64_t position =
-        gzip_ != nullptr ? gzoffset(gzip_) : ftello(file_);
-    position_ = static_cast<std::uint64_t>(std::max<std::int64_t>(position, 0));
+    position_ = stream_ != nullptr
+                    ? stream_->Position()
+                    : static_cast<std::uint64_t>(
+                          std::max<std::int64_t>(ftello(file_), 0));
     return count;
   }
 
   [[nodiscard]] std::string Error() const {
+    if (stream_ != nullptr && !stream_->Error().empty()) {
+      return "'" + path_ + "': " + stream_->Error();
+    }
     return failed_ ? "'" + path_ + "': " + Explain(pcap_geterr(handle_.get()))
                    : "";
   }
@@ -203,8 +208,8 @@ class File {
     throw SetupError("cannot read '" + path_ + "': " + why);
   }
 
-  // "-" is the standard input. A plain file is read by stdio; zlib reads what
-  // is compressed, and what cannot be looked at beforehand, such as a pipe.
+  // "-" is the standard input. Plain classic captures are read by stdio; the
+  // rest, and what cannot be looked at beforehand, is a CaptureStream.
   Stdio Open() {
     Descriptor file(path_ == "-" ? dup(STDIN_FILENO)
                                  : open(path_.c_str(), O_RDONLY | O_CLOEXEC));
@@ -216,25 +221,25 @@ class File {
       Unreadable("it is a directory");
     }
     size_ = static_cast<std::uint64_t>(status.st_size);
-    constexpr std::array<unsigned char, 2> kGzip = {0x1f, 0x8b};
-    std::array<unsigned char, 2> magic{};
-    if (S_ISREG(status.st_mode) &&
-        (pread(file.Get(), magic.data(), magic.size(), 0) != 2 ||
-         magic != kGzip)) {
+    if (S_ISREG(status.st_mode) && IsClassic(file.Get())) {
       return Stdio(fdopen(file.Release(), "rb"));
     }
-    gzip_ = gzdopen(file.Release(), "rb");
-    if (gzip_ == nullptr) {
-      Unreadable("not enough memory to decompress it");
-    }
-    gzbuffer(gzip_, 1 << 18);
-    return Stdio(
-        fopencookie(gzip_, "rb", {ReadGzip, nullptr, nullptr, CloseGzip}));
+    stream_ = std::make_unique<CaptureStream>(std::move(file));
+    return Stdio(fopencookie(stream_.get(), "rb",
+                             {ReadStream, nullptr, nullptr, nullptr}));
+  }
+
+  static bool IsClassic(int file) {
+    std::array<unsigned char, 2> magic{};
+    constexpr std::array<unsigned char, 2> kGzip = {0x1f, 0x8b};
+    constexpr std::array<unsigned char, 2> kPcapng = {0x0a, 0x0d};
+    return pread(file, magic.data(), magic.size(), 0) != 2 ||
+           (magic != kGzip && magic != kPcapng);
   }
 
   std::string path_;
-  std::FILE* file_ = nullptr;  // closed by handle_
-  gzFile gzip_ = nullptr;      // closed by file_
+  std::unique_ptr<CaptureStream> stream_;  // behind file_, if it is one
+  std::FILE* file_ = nullptr;              // closed by handle_
   Pcap handle_;
   LinkType link_ = LinkType::kUnknown;
   std::uint64_t size_ = 0;

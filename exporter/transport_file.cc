@@ -12,15 +12,28 @@ namespace {
 
 std::error_code LastError() { return {errno, std::generic_category()}; }
 
-// An IPFIX file (RFC 5655): the messages, one after the other.
+// An IPFIX file (RFC 5655): the messages, one after the other. Until the first
+// message an older file keeps its content, and one that is new goes away again
+// when the program cannot start.
 class FileTransport final : public Transport {
  public:
-  explicit FileTransport(const CollectorUrl& url)
-      : file_(open(url.path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC,
-                   0644)) {
+  explicit FileTransport(const CollectorUrl& url) : path_(url.path) {
+    constexpr int kFlags = O_WRONLY | O_CREAT | O_CLOEXEC;
+    file_ = Descriptor(open(path_.c_str(), kFlags | O_EXCL, 0644));
+    created_ = file_.Valid();
+    if (!created_ && errno == EEXIST) {
+      file_ = Descriptor(open(path_.c_str(), kFlags, 0644));
+    }
     if (!file_.Valid()) {
-      throw SetupError("cannot write '" + url.path +
+      throw SetupError("cannot write '" + path_ +
                        "': " + LastError().message());
+    }
+  }
+  FileTransport(const FileTransport&) = delete;
+  FileTransport& operator=(const FileTransport&) = delete;
+  ~FileTransport() override {
+    if (created_ && !begun_) {
+      unlink(path_.c_str());
     }
   }
 
@@ -30,6 +43,11 @@ class FileTransport final : public Transport {
   // A file that took half a message, as on a full disk, goes back to where it
   // was: what was written stays readable, and later messages may fit again.
   std::error_code Send(std::span<const std::uint8_t> message) override {
+    if (!begun_) {
+      begun_ = true;
+      // Fails for what has no length, such as a pipe.
+      static_cast<void>(ftruncate(file_.Get(), 0));
+    }
     const off_t start = lseek(file_.Get(), 0, SEEK_CUR);
     while (!message.empty()) {
       const ssize_t written =
@@ -56,7 +74,10 @@ class FileTransport final : public Transport {
   }
 
  private:
+  std::string path_;
   Descriptor file_;
+  bool created_ = false;
+  bool begun_ = false;  // a message was written, or tried to be
 };
 
 }  // namespace

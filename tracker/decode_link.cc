@@ -14,14 +14,14 @@ struct Walk {
   std::uint16_t ether_type = 0;  // for kEtherType
 };
 
-// First octet of an IP packet tells its version; anything else is not IP.
+// What was announced as IP has to begin with its version.
 DecodeResult CheckVersion(const Cursor& cursor) {
   if (!cursor.Has(1)) {
     return DecodeResult::kTruncated;
   }
   const int version = cursor.U8(0) >> 4;
   return version == 4 || version == 6 ? DecodeResult::kOk
-                                      : DecodeResult::kNotIp;
+                                      : DecodeResult::kBadHeader;
 }
 
 // IEEE 802.3: a value up to 1500 is a length, and LLC follows (SNAP: RFC 1042).
@@ -77,9 +77,13 @@ DecodeResult Mpls(Cursor& cursor, Walk& walk) {
   if (!cursor.Has(1)) {
     return DecodeResult::kTruncated;
   }
-  if (cursor.U8(0) >> 4 != 0) {
+  const int nibble = cursor.U8(0) >> 4;
+  if (nibble == 4 || nibble == 6) {
     walk.next = Next::kIp;
     return DecodeResult::kOk;
+  }
+  if (nibble != 0) {
+    return DecodeResult::kNotIp;
   }
   if (!cursor.Has(4)) {
     return DecodeResult::kTruncated;

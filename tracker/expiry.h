@@ -76,6 +76,9 @@ class RecencyRing {
     return Nanoseconds(time) >> shift_;
   }
   [[nodiscard]] static std::uint32_t ListOf(Tick tick);
+  // Expires the flows of one tick, or files them again.
+  template <typename LastSeen, typename Expire>
+  void LookAt(Tick tick, Timestamp cutoff, LastSeen& last_seen, Expire& expire);
 
   const ExpiryArray& links_;
   std::vector<List> lists_;
@@ -110,22 +113,31 @@ void RecencyRing::Advance(Timestamp cutoff, LastSeen&& last_seen,
   for (Tick tick = std::max(first_, last - kTicks + 1);
        count_ > 0 && tick <= last; ++tick) {
     first_ = tick;
-    const List& list = lists_[ListOf(tick)];
-    SlotIndex slot = list.head;
-    while (slot != kNoSlot) {
-      const SlotIndex next = links_[slot].ring_next;
-      // Later in the last tick; in an earlier tick it was filed too early.
-      if (tick == last && links_[slot].filed_as > Nanoseconds(cutoff)) {
-        if (list.sorted) {
-          break;
-        }
-      } else if (const Timestamp seen = last_seen(slot); seen <= cutoff) {
-        expire(slot);
-      } else {
-        Remove(slot);
-        File(slot, seen);
+    LookAt(tick, cutoff, last_seen, expire);
+  }
+}
+
+template <typename LastSeen, typename Expire>
+void RecencyRing::LookAt(Tick tick, Timestamp cutoff, LastSeen& last_seen,
+                         Expire& expire) {
+  const List& list = lists_[ListOf(tick)];
+  const bool last = tick == TickOf(cutoff);
+  SlotIndex next = kNoSlot;
+  for (SlotIndex slot = list.head; slot != kNoSlot; slot = next) {
+    next = links_[slot].ring_next;
+    // Later in the last tick; in an earlier tick it was filed too early.
+    if (last && links_[slot].filed_as > Nanoseconds(cutoff)) {
+      if (list.sorted) {
+        return;
       }
-      slot = next;
+      continue;
+    }
+    const Timestamp seen = last_seen(slot);
+    if (seen <= cutoff) {
+      expire(slot);
+    } else {
+      Remove(slot);
+      File(slot, seen);
     }
   }
 }

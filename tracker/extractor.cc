@@ -22,7 +22,7 @@ void FillKey(const Packet& packet, FiveTuple::Options options, FlowKey& key) {
 
 }  // namespace
 
-KeyHasher::KeyHasher() {
+KeyHasher::KeyHasher() : seed_{} {
   std::random_device device;
   for (std::uint64_t& word : seed_) {
     word = RandomWord(device);

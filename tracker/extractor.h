@@ -15,7 +15,7 @@ namespace tracker {
 template <typename Key>
 struct Extracted {
   Packet packet;
-  Key key;
+  Key key{};
   Orientation orientation = Orientation::kFirstToSecond;
   // The key names one conversation, so that its TCP state and history have a
   // meaning. Not so where a flow is all traffic of two hosts.

@@ -33,6 +33,12 @@ std::uint32_t StreamLength(const TcpSegment& segment) {
   return Has(segment, kRst) ? 0 : segment.payload_octets;
 }
 
+// The sequence number behind the segment; SYN and FIN take one each.
+std::uint32_t SegmentEnd(const TcpSegment& segment) {
+  return segment.sequence + StreamLength(segment) +
+         (Has(segment, kSyn) ? 1 : 0) + (Has(segment, kFin) ? 1 : 0);
+}
+
 bool IsOpening(Endpoint state) {
   return state == Endpoint::kSynSent || state == Endpoint::kSynAckSent;
 }
@@ -42,28 +48,30 @@ bool IsOpening(Endpoint state) {
 void TcpConnection::StartSequence(End& me, const TcpSegment& segment) {
   const bool syn = Has(segment, kSyn);
   const bool moved = segment.sequence != me.start_sequence;
+  bool starts = false;
   switch (me.state) {
     case Endpoint::kInactive:
+      starts = true;
       break;
     case Endpoint::kSynSent:
     case Endpoint::kSynAckSent:
+      starts = syn && moved;
+      break;
     case Endpoint::kPartial:
     case Endpoint::kEstablished:
-      if (syn && moved) {
-        break;
-      }
-      return;
+      starts = syn;
+      break;
     case Endpoint::kReset:
-      if (syn && me.previous == Endpoint::kInactive) {
-        break;
-      }
-      return;
+      starts = syn && me.previous == Endpoint::kInactive;
+      break;
     case Endpoint::kClosed:
-      return;
+      break;
   }
-  me.start_sequence = syn ? segment.sequence : segment.sequence - 1;
-  me.acknowledged = me.start_sequence;
-  me.next_sequence = segment.sequence;
+  if (starts) {
+    me.start_sequence = syn ? segment.sequence : segment.sequence - 1;
+    me.acknowledged = me.start_sequence;
+    me.next_sequence = syn ? SegmentEnd(segment) : segment.sequence;
+  }
 }
 
 void TcpConnection::FlagLetter(Side side, End& me, const TcpSegment& segment,
@@ -124,19 +132,18 @@ void TcpConnection::Acknowledge(End& peer, const TcpSegment& segment) {
 void TcpConnection::AdvanceSequence(Side side, End& me,
                                     const TcpSegment& segment,
                                     History& history) {
-  const std::uint32_t end = segment.sequence + StreamLength(segment) +
-                            (Has(segment, kSyn) ? 1 : 0) +
-                            (Has(segment, kFin) ? 1 : 0);
+  const std::uint32_t end = SegmentEnd(segment);
   const std::int32_t advance = Distance(end, me.next_sequence);
   if ((Has(segment, kSyn) || Has(segment, kRst)) &&
       (advance > kWildJump || advance < -kWildJump)) {
     return;
   }
-  if (Has(segment, kFin) && me.next_sequence == me.start_sequence + 1) {
-    me.next_sequence = end;
-  } else if (me.state == Endpoint::kReset) {
+  const bool first_data_is_fin =
+      Has(segment, kFin) && me.next_sequence == me.start_sequence + 1;
+  if (me.state == Endpoint::kReset && !first_data_is_fin) {
     return;
-  } else if (advance > 0) {
+  }
+  if (first_data_is_fin || advance > 0) {
     me.next_sequence = end;
   } else if (StreamLength(segment) > 0) {
     ++me.retransmitted;
@@ -362,7 +369,7 @@ std::uint32_t TcpConnection::StreamOctets(Side side) const {
 
 // The letters of a connection that was reset by its initiator before any
 // answer: a SYN, then the RST with nothing but S, T, W, D and ^ between.
-std::string_view TcpConnection::ResetState(const History& history) const {
+std::string_view TcpConnection::ResetState(const History& history) {
   std::string_view letters = history.Letters();
   if (!letters.empty() && letters.front() == '^') {
     letters.remove_prefix(1);

@@ -102,7 +102,7 @@ class TcpConnection {
   // A SYN that belongs before the SYN-ACK that was seen first.
   [[nodiscard]] bool IsSynAfterSynAck(Side side, const TcpSegment& segment,
                                       const History& history) const;
-  [[nodiscard]] std::string_view ResetState(const History& history) const;
+  static std::string_view ResetState(const History& history);
   // Octets of payload the side is known to have sent, by sequence numbers.
   [[nodiscard]] std::uint32_t StreamOctets(Side side) const;
 

@@ -75,8 +75,7 @@ class FlowTracker {
   template <typename Sink, typename Callback>
   DecodeResult TrackWithPayload(const Frame& frame, Sink&& sink,
                                 Callback&& callback);
-  // Any number of frames, with the same outcome as Track() of each, except that
-  // it sweeps between bursts only.
+  // Any number of frames, with the same outcome as Track() of each.
   template <typename Sink>
   void TrackBurst(std::span<const Frame> frames, Sink&& sink);
 
@@ -110,8 +109,8 @@ class FlowTracker {
   static constexpr std::size_t kRings = 4;
   struct Entry {
     Flow flow;
-    std::uint64_t hash;
-    Ring ring;
+    std::uint64_t hash = 0;
+    Ring ring = kOtherRing;
   };
   struct Item {
     Extracted<Key> extracted;
@@ -187,7 +186,7 @@ class FlowTracker {
   std::size_t flow_count_ = 0;
 
   Timestamp clock_;
-  Timestamp next_sweep_;
+  Timestamp last_sweep_;
   bool clock_set_ = false;
   std::optional<Suspect> suspect_;
   std::unique_ptr<std::array<Item, kBurst>> burst_ =

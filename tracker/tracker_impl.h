@@ -23,7 +23,7 @@ template <Extractor E, typename State>
 template <typename Sink>
 void FlowTracker<E, State>::SweepIfDue(Timestamp time, Sink& sink) {
   AdvanceClock(time);
-  if (clock_ >= next_sweep_) {
+  if (clock_ - last_sweep_ >= config_.sweep_interval) {
     Sweep(clock_, sink);
   }
 }
@@ -86,19 +86,12 @@ void FlowTracker<E, State>::TrackBurst(std::span<const Frame> frames,
         __builtin_prefetch(place + 128);
       }
     }
-    bool sweep_checked = false;
     for (std::size_t i = 0; i < burst.size(); ++i) {
       const Item& item = (*burst_)[i];
-      if (item.result != DecodeResult::kOk) {
-        continue;
-      }
-      if (sweep_checked) {
-        AdvanceClock(burst[i].time);
-      } else {
+      if (item.result == DecodeResult::kOk) {
         SweepIfDue(burst[i].time, sink);
-        sweep_checked = true;
+        TrackOne(item, sink);
       }
-      TrackOne(item, sink);
     }
   }
 }
@@ -366,7 +359,7 @@ template <typename Sink>
 void FlowTracker<E, State>::Sweep(Timestamp now, Sink&& sink) {
   clock_ = clock_set_ ? std::max(clock_, now) : now;
   clock_set_ = true;
-  next_sweep_ = clock_ + config_.sweep_interval;
+  last_sweep_ = clock_;
   for (std::size_t i = 0; i < kRings; ++i) {
     const Timestamp cutoff = clock_ - TimeoutOf(static_cast<Ring>(i));
     rings_[i].Advance(cutoff, LastSeen(), [&](SlotIndex slot) {
@@ -398,7 +391,6 @@ void FlowTracker<E, State>::SetConfig(const TrackerConfig& config,
     Grow(config_.max_flows);
   }
   MakeRings();
-  next_sweep_ = clock_ + config_.sweep_interval;
 }
 
 template <Extractor E, typename State>

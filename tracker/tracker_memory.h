@@ -104,7 +104,7 @@ void FlowTracker<E, State>::AdvanceClock(Timestamp time) {
   if (!clock_set_) {
     clock_set_ = true;
     clock_ = time;
-    next_sweep_ = time + config_.sweep_interval;
+    last_sweep_ = time;
     return;
   }
   if (suspect_ && time >= suspect_->time) {

@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: Apache-2.0
+// The octets of a capture file, decompressed.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+
+#include "exporter/descriptor.h"
+#include "exporter/pcapng_filter.h"
+
+namespace exporter {
+
+// Reads a file or a pipe once, from its start: gzip (RFC 1952, also several
+// members) is decompressed, anything else passes as it is. Whatever could be
+// decompressed before a fault is delivered before the fault.
+class CaptureStream {
+ public:
+  explicit CaptureStream(Descriptor file);
+  CaptureStream(const CaptureStream&) = delete;
+  CaptureStream& operator=(const CaptureStream&) = delete;
+  ~CaptureStream();
+
+  // Fills some of `octets`; 0 at the end, -1 when Error() says why not.
+  std::ptrdiff_t Read(std::span<std::uint8_t> octets);
+  [[nodiscard]] const std::string& Error() const { return error_; }
+  // Octets read from the file itself.
+  [[nodiscard]] std::uint64_t Position() const { return position_; }
+
+ private:
+  struct Inflater;
+
+  std::ptrdiff_t Refill();
+  std::ptrdiff_t ReadAny(std::span<std::uint8_t> octets);
+  std::ptrdiff_t ReadPlain(std::span<std::uint8_t> octets);
+  std::ptrdiff_t ReadGzip(std::span<std::uint8_t> octets);
+  std::ptrdiff_t Fail(const std::string& why);
+
+  Descriptor file_;
+  std::unique_ptr<std::uint8_t[]> buffer_;
+  std::span<const std::uint8_t> unread_;  // in buffer_
+  std::uint64_t position_ = 0;
+  std::unique_ptr<Inflater> inflater_;  // while the file is gzip
+  bool looked_ = false;                 // whether it is, is known
+  std::string error_;
+  PcapngFilter filter_;
+};
+
+}  // namespace exporter

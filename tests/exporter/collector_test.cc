@@ -1,0 +1,266 @@
+// SPDX-License-Identifier: Apache-2.0
+// One collector's session, over a transport that does what the test says.
+#include "exporter/collector.h"
+
+#include <utility>
+#include <vector>
+
+#include <gtest/gtest.h>
+
+#include "exporter/ipfix_encoder.h"
+#include "tests/support/message_reader.h"
+#include "tests/support/sample_record.h"
+
+namespace exporter {
+namespace {
+
+using std::chrono::milliseconds;
+using std::chrono::seconds;
+using test_support::SampleRecord;
+using test_support::WireMessage;
+using tracker::Timestamp;
+
+constexpr Timestamp kStart{seconds{1'750'000'000}};
+
+std::error_code Error(std::errc error) { return std::make_error_code(error); }
+
+// What a collector at the other end would see, and how the world fails.
+struct World {
+  std::vector<WireMessage> received;      // on all connections
+  std::vector<std::size_t> connected_at;  // received.size() at each connection
+  std::error_code open_error;
+  std::error_code send_error;  // for the next Send()
+  std::error_code late_error;  // for the next LateError()
+  std::error_code close_error;
+  bool error_closes = true;
+};
+
+class FakeTransport final : public Transport {
+ public:
+  explicit FakeTransport(World& world) : world_(world) {}
+
+  std::error_code Open() override {
+    if (!world_.open_error) {
+      open_ = true;
+      reader_ = {};  // a new connection knows no templates
+      world_.connected_at.push_back(world_.received.size());
+    }
+    return world_.open_error;
+  }
+  [[nodiscard]] bool IsOpen() const override { return open_; }
+  std::error_code Send(std::span<const std::uint8_t> message) override {
+    if (world_.send_error) {
+      open_ = !world_.error_closes;
+      return std::exchange(world_.send_error, {});
+    }
+    world_.received.push_back(reader_.Read(message));
+    return {};
+  }
+  std::error_code LateError() override {
+    return std::exchange(world_.late_error, {});
+  }
+  std::error_code Close() override {
+    open_ = false;
+    return world_.close_error;
+  }
+
+ private:
+  World& world_;
+  test_support::MessageReader reader_;
+  bool open_ = false;
+};
+
+class CollectorSession : public testing::Test {
+ protected:
+  void Make(const std::string& url) {
+    CollectorDefaults defaults;
+    defaults.pen = templates::kDocumentationPen;
+    const CollectorUrl parsed = ParseCollectorUrl(url, defaults);
+    collector_ = std::make_unique<Collector>(
+        parsed, MakeIpfixEncoder({.profile = parsed.profile}),
+        std::make_unique<FakeTransport>(world_));
+  }
+  void Add(int times, Timestamp at = kStart) {
+    for (int i = 0; i < times; ++i) {
+      collector_->Add(SampleRecord(), at);
+    }
+  }
+  // Records that arrived in domain 1, where the flows are.
+  [[nodiscard]] std::size_t Arrived() const {
+    std::size_t count = 0;
+    for (const WireMessage& message : world_.received) {
+      count += message.domain == 1 ? message.records.size() : 0;
+    }
+    return count;
+  }
+  // Messages that define flow templates.
+  [[nodiscard]] std::size_t TemplateRounds() const {
+    std::size_t count = 0;
+    for (const WireMessage& message : world_.received) {
+      count += message.domain == 1 && !message.templates.empty() &&
+                       message.templates.front() == 256
+                   ? 1
+                   : 0;
+    }
+    return count;
+  }
+  [[nodiscard]] std::uint64_t Dropped() const {
+    std::uint64_t sum = 0;
+    for (const auto& [reason, count] : collector_->Counts().dropped) {
+      sum += count;
+    }
+    return sum;
+  }
+
+  World world_;
+  std::unique_ptr<Collector> collector_;
+};
+
+TEST_F(CollectorSession, DeliversEveryRecordByTheEnd) {
+  Make("udp://h");
+  Add(100);
+  collector_->Finish(kStart);
+  EXPECT_EQ(Arrived(), 100U);
+  EXPECT_EQ(collector_->Counts().made, 100U);
+  EXPECT_EQ(collector_->Counts().sent, 100U);
+}
+
+TEST_F(CollectorSession, SendsTemplatesBeforeTheFirstRecord) {
+  Make("tcp://h");
+  Add(1);  // the reader refuses data before its template
+  collector_->Finish(kStart);
+  EXPECT_EQ(TemplateRounds(), 1U);
+}
+
+TEST_F(CollectorSession, SendsTemplatesEvenWithoutAFlow) {
+  Make("file:x");
+  collector_->Finish(kStart);
+  EXPECT_EQ(TemplateRounds(), 1U);
+}
+
+TEST_F(CollectorSession, RepeatsTemplatesOverUdpAsOftenAsConfigured) {
+  Make("udp://h?refresh=60");
+  Add(1);
+  Add(1, kStart + seconds{59});
+  EXPECT_EQ(TemplateRounds(), 1U);
+  Add(1, kStart + seconds{60});
+  EXPECT_EQ(TemplateRounds(), 2U);
+}
+
+TEST_F(CollectorSession, RepeatsTemplatesOnASilentLink) {
+  Make("udp://h?refresh=60");
+  collector_->Tick(kStart);
+  collector_->Tick(kStart + seconds{61});
+  EXPECT_EQ(TemplateRounds(), 2U);
+}
+
+TEST_F(CollectorSession, SendsTemplatesOnlyOnceOverTcp) {
+  Make("tcp://h?refresh=60");
+  Add(1);
+  Add(1, kStart + seconds{3600});
+  EXPECT_EQ(TemplateRounds(), 1U);
+}
+
+TEST_F(CollectorSession, ARecordWaitsNoLongerThanASecondForOthers) {
+  Make("udp://h");
+  Add(1);
+  collector_->Tick(kStart + milliseconds{999});
+  EXPECT_EQ(Arrived(), 0U);
+  collector_->Tick(kStart + milliseconds{1000});
+  EXPECT_EQ(Arrived(), 1U);
+}
+
+TEST_F(CollectorSession, SplitsAConversationForACollectorOfOneDirection) {
+  Make("udp://h?uniflow");
+  Add(1);
+  collector_->Finish(kStart);
+  EXPECT_EQ(Arrived(), 2U);
+  EXPECT_EQ(collector_->Counts().made, 2U);
+}
+
+TEST_F(CollectorSession, MakesNoRecordOfADirectionWithoutPackets) {
+  Make("udp://h?uniflow");
+  templates::FlowRecord record = SampleRecord();
+  record.packets = 0;
+  collector_->Add(record, kStart);
+  collector_->Finish(kStart);
+  EXPECT_EQ(Arrived(), 1U);
+}
+
+TEST_F(CollectorSession, CountsWhatIsLostByReason) {
+  Make("udp://h");
+  world_.error_closes = false;
+  Add(1);
+  world_.send_error = Error(std::errc::no_buffer_space);
+  collector_->Finish(kStart);
+  EXPECT_EQ(Dropped(), 1U);
+  EXPECT_EQ(collector_->Counts().sent, 0U);
+}
+
+TEST_F(CollectorSession, ALateErrorTakesBackTheMessageBefore) {
+  Make("udp://h");
+  Add(1);
+  collector_->Tick(kStart + seconds{2});
+  EXPECT_EQ(collector_->Counts().sent, 1U);
+  world_.late_error = Error(std::errc::connection_refused);
+  collector_->Finish(kStart + seconds{3});
+  EXPECT_EQ(collector_->Counts().sent, 0U);
+  EXPECT_EQ(Dropped(), 1U);
+}
+
+// Nobody listens: the answer to one template must not stop the next.
+TEST_F(CollectorSession, ALateErrorDuringTemplatesStopsNothing) {
+  Make("udp://h");
+  world_.late_error = Error(std::errc::connection_refused);
+  Add(1);
+  EXPECT_EQ(TemplateRounds(), 1U);
+}
+
+TEST_F(CollectorSession, ReconnectsWithTemplatesFirst) {
+  Make("tcp://h");
+  Add(1);
+  world_.send_error = Error(std::errc::broken_pipe);
+  collector_->Tick(kStart + seconds{2});  // the first record is lost
+  Add(1, kStart + seconds{4});
+  collector_->Finish(kStart + seconds{5});
+  EXPECT_EQ(world_.connected_at.size(), 2U);
+  EXPECT_EQ(TemplateRounds(), 2U);
+  EXPECT_EQ(Arrived(), 1U);
+  EXPECT_EQ(Dropped(), 1U);
+}
+
+// The record that broke the connection's message had already begun the next.
+TEST_F(CollectorSession, KeepsWhatWasBegunWhenTheConnectionBroke) {
+  Make("tcp://h");
+  Add(1);
+  collector_->Tick(kStart + seconds{2});
+  world_.send_error = Error(std::errc::broken_pipe);
+  Add(20, kStart + seconds{3});  // more than a message holds
+  collector_->Finish(kStart + seconds{4});
+  EXPECT_EQ(Arrived() + Dropped(), 21U);
+  EXPECT_GE(Arrived(), 2U);
+}
+
+TEST_F(CollectorSession, WaitsLongerAfterEachFailedAttempt) {
+  Make("tcp://h");
+  world_.open_error = Error(std::errc::connection_refused);
+  collector_->Tick(kStart);
+  collector_->Tick(kStart + seconds{1});
+  world_.open_error = {};
+  collector_->Tick(kStart + milliseconds{2900});
+  EXPECT_TRUE(world_.connected_at.empty());
+  collector_->Tick(kStart + seconds{3});
+  EXPECT_EQ(world_.connected_at.size(), 1U);
+}
+
+TEST_F(CollectorSession, AnErrorAtTheEndIsCounted) {
+  Make("file:x");
+  Add(1);
+  world_.close_error = Error(std::errc::no_space_on_device);
+  collector_->Finish(kStart);
+  EXPECT_EQ(collector_->Counts().sent, 0U);
+  EXPECT_EQ(Dropped(), 1U);
+}
+
+}  // namespace
+}  // namespace exporter

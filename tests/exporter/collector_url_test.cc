@@ -1,0 +1,91 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "exporter/collector_url.h"
+
+#include <gtest/gtest.h>
+
+#include "exporter/setup_error.h"
+
+namespace exporter {
+namespace {
+
+CollectorUrl Parse(const std::string& text) {
+  CollectorDefaults defaults;
+  defaults.pen = 32473;
+  return ParseCollectorUrl(text, defaults);
+}
+
+// What is said about a URL that is refused; empty when it is taken.
+std::string Refusal(const std::string& text) {
+  try {
+    Parse(text);
+  } catch (const SetupError& error) {
+    return error.what();
+  }
+  return "";
+}
+
+TEST(CollectorUrl, HasSchemeHostAndPort) {
+  const CollectorUrl url = Parse("udp://collector.example:9995");
+  EXPECT_EQ(url.scheme, Scheme::kUdp);
+  EXPECT_EQ(url.host, "collector.example");
+  EXPECT_EQ(url.port, "9995");
+}
+
+TEST(CollectorUrl, PortIsIanasWhenNotGiven) {
+  EXPECT_EQ(Parse("tcp://collector").port, "4739");
+}
+
+TEST(CollectorUrl, TakesAnIpv6AddressInBrackets) {
+  const CollectorUrl url = Parse("udp://[2001:db8::1]:2055");
+  EXPECT_EQ(url.host, "2001:db8::1");
+  EXPECT_EQ(url.port, "2055");
+}
+
+TEST(CollectorUrl, AsksForBracketsAroundAnIpv6Address) {
+  EXPECT_NE(Refusal("udp://2001:db8::1:2055").find("brackets"),
+            std::string::npos);
+}
+
+TEST(CollectorUrl, TakesTheRestOfAFileUrlAsItsPath) {
+  EXPECT_EQ(Parse("file:/var/lib/x.ipfix").path, "/var/lib/x.ipfix");
+}
+
+TEST(CollectorUrl, ProfileDecidesAboutDirections) {
+  EXPECT_FALSE(Parse("udp://h?profile=nfdump").profile.biflow);
+  EXPECT_TRUE(Parse("udp://h").profile.biflow);
+}
+
+TEST(CollectorUrl, ParametersOverrideTheProfileInAnyOrder) {
+  EXPECT_TRUE(Parse("udp://h?biflow&profile=nfdump").profile.biflow);
+  EXPECT_FALSE(Parse("udp://h?uniflow").profile.biflow);
+  EXPECT_TRUE(Parse("udp://h?uniflow=no").profile.biflow);
+}
+
+TEST(CollectorUrl, MessagesOverUdpFitIntoAnEthernetFrame) {
+  EXPECT_EQ(Parse("udp://h").max_message_octets, 1420);
+  EXPECT_EQ(Parse("udp://h?mtu=1200").max_message_octets, 1200);
+}
+
+TEST(CollectorUrl, NamesWhatIsWrong) {
+  EXPECT_NE(Refusal("http://h").find("expected udp://"), std::string::npos);
+  EXPECT_NE(Refusal("udp://").find("host is missing"), std::string::npos);
+  EXPECT_NE(Refusal("udp://h:0").find("port"), std::string::npos);
+  EXPECT_NE(Refusal("udp://h:99999").find("99999"), std::string::npos);
+  EXPECT_NE(Refusal("udp://h?colour=red").find("'colour'"), std::string::npos);
+  EXPECT_NE(Refusal("udp://h?profile=x").find("generic, nfdump"),
+            std::string::npos);
+  EXPECT_NE(Refusal("udp://h?mtu=12").find("512"), std::string::npos);
+  EXPECT_NE(Refusal("udp://h?uniflow=maybe").find("yes or no"),
+            std::string::npos);
+  EXPECT_NE(Refusal("file:").find("path"), std::string::npos);
+  EXPECT_NE(Refusal("udp://[::1").find("']'"), std::string::npos);
+}
+
+TEST(CollectorUrl, RefusesEnterpriseNumbersThatCollectorsConfuse) {
+  EXPECT_NE(Refusal("udp://h?pen=29305").find("29305"), std::string::npos);
+  EXPECT_NE(Refusal("udp://h?pen=65536").find("65535"), std::string::npos);
+  EXPECT_EQ(Refusal("udp://h?pen=4711"), "");
+}
+
+}  // namespace
+}  // namespace exporter

@@ -1,0 +1,108 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "exporter/options.h"
+
+#include <gtest/gtest.h>
+
+#include "exporter/setup_error.h"
+
+namespace exporter {
+namespace {
+
+CommandLine Parse(std::vector<const char*> words) {
+  words.insert(words.begin(), "spanfix");
+  return ParseCommandLine(static_cast<int>(words.size()), words.data());
+}
+
+std::string Refusal(const std::vector<const char*>& words) {
+  try {
+    Parse(words);
+  } catch (const SetupError& error) {
+    return error.what();
+  }
+  return "";
+}
+
+TEST(CommandLine, ReadsSeveralFilesInOrder) {
+  const Options options = Parse({"-r", "a.pcap", "--read", "b.pcap"}).options;
+  EXPECT_EQ(options.files, (std::vector<std::string>{"a.pcap", "b.pcap"}));
+}
+
+TEST(CommandLine, TakesTheWordsAtTheEndForAFilter) {
+  EXPECT_EQ(Parse({"-r", "a", "udp", "port", "53"}).options.filter,
+            "udp port 53");
+  EXPECT_EQ(Parse({"-r", "a", "udp port 53"}).options.filter, "udp port 53");
+  EXPECT_EQ(Parse({"-r", "a", "--filter", "tcp"}).options.filter, "tcp");
+}
+
+TEST(CommandLine, PrintsATableWhenNothingElseTakesTheRecords) {
+  EXPECT_EQ(Parse({"-r", "a"}).options.format, TextFormat::kTable);
+  EXPECT_FALSE(Parse({"-r", "a", "-w", "b"}).options.format.has_value());
+  EXPECT_EQ(Parse({"-r", "a", "-w", "b", "--format", "json"}).options.format,
+            TextFormat::kJson);
+}
+
+TEST(CommandLine, HasTheDocumentedDefaults) {
+  const tracker::TrackerConfig config = Parse({"-r", "a"}).options.tracker;
+  EXPECT_EQ(config.idle_timeout_tcp, std::chrono::seconds{300});
+  EXPECT_EQ(config.idle_timeout_udp, std::chrono::seconds{60});
+  EXPECT_EQ(config.idle_timeout_other, std::chrono::seconds{30});
+  EXPECT_EQ(config.active_timeout, std::chrono::seconds{300});
+  EXPECT_EQ(config.close_linger, std::chrono::seconds{5});
+  EXPECT_EQ(config.max_flows, 100'000U);
+  EXPECT_TRUE(config.use_direction_evidence);
+}
+
+TEST(CommandLine, GlobalOptionsHoldForEveryCollector) {
+  const Options options =
+      Parse({"-r", "a", "-c", "udp://h", "-w", "f", "--pen", "4711",
+             "--observation-domain", "9", "--profile", "nfdump"})
+          .options;
+  EXPECT_EQ(options.collectors.at(0).pen, 4711U);
+  EXPECT_EQ(options.collectors.at(1).observation_domain, 9U);
+  EXPECT_EQ(options.collectors.at(1).profile.name, "nfdump");
+}
+
+TEST(CommandLine, TakesAnyPathToWriteTo) {
+  EXPECT_EQ(Parse({"-r", "a", "-w", "what?x=y"}).options.collectors.at(0).path,
+            "what?x=y");
+}
+
+TEST(CommandLine, AnswersHelpAndVersion) {
+  EXPECT_NE(Parse({"--help"}).answer->find("--idle-timeout-tcp"),
+            std::string::npos);
+  EXPECT_EQ(Parse({"--version"}).answer->rfind("spanfix ", 0), 0U);
+}
+
+TEST(CommandLine, NamesTheOptionThatIsWrong) {
+  EXPECT_NE(Refusal({"--colour"}).find("--colour"), std::string::npos);
+  EXPECT_NE(Refusal({"-r", "a", "--max-flows", "0"}).find("--max-flows"),
+            std::string::npos);
+  EXPECT_NE(Refusal({"-r", "a", "--max-flows", "many"}).find("max-flows"),
+            std::string::npos);
+  EXPECT_NE(Refusal({"-r", "a", "--max-flows", "-1"}).find("max-flows"),
+            std::string::npos);
+  EXPECT_NE(Refusal({"-r", "a", "--idle-timeout-udp", "0"})
+                .find("--idle-timeout-udp"),
+            std::string::npos);
+  EXPECT_NE(Refusal({"-r", "a", "--format", "xml"}).find("'xml'"),
+            std::string::npos);
+  EXPECT_NE(Refusal({"-r", "a", "--observation-domain", "0"})
+                .find("--observation-domain"),
+            std::string::npos);
+  EXPECT_NE(Refusal({"-r", "a", "--pen", "0"}).find("--pen"),
+            std::string::npos);
+}
+
+TEST(CommandLine, NeedsOneInput) {
+  EXPECT_NE(Refusal({}).find("-i INTERFACE or -r FILE"), std::string::npos);
+  EXPECT_NE(Refusal({"-i", "eth0", "-r", "a"}).find("exclude"),
+            std::string::npos);
+}
+
+TEST(CommandLine, TakesNoAbbreviations) {
+  EXPECT_NE(Refusal({"-r", "a", "--max", "5"}).find("--max"),
+            std::string::npos);
+}
+
+}  // namespace
+}  // namespace exporter

@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "exporter/summary.h"
+
+#include <gtest/gtest.h>
+
+#include "exporter/progress.h"
+
+namespace exporter {
+namespace {
+
+TEST(Summary, NamesWhatWasLeftOut) {
+  CaptureReport capture;
+  capture.packets_seen = 10;
+  capture.packets_in_records = 7;
+  capture.tracker
+      .unmatched[static_cast<std::size_t>(tracker::DecodeResult::kNotIp)] = 2;
+  capture.tracker
+      .unmatched[static_cast<std::size_t>(tracker::DecodeResult::kTruncated)] =
+      1;
+  EXPECT_NE(SummaryText(capture, {})
+                .find("packets seen 10 = in records 7 + left out 3 "
+                      "(truncated 1, not_ip 2)\n"),
+            std::string::npos);
+}
+
+TEST(Summary, NamesHowFlowsEnded) {
+  CaptureReport capture;
+  capture.tracker.flows_created = 3;
+  capture.tracker.ended[static_cast<std::size_t>(tracker::EndReason::kFin)] = 2;
+  capture.flows_live = 1;
+  EXPECT_NE(
+      SummaryText(capture, {}).find("flows 3 = ended 2 (fin 2) + live 1\n"),
+      std::string::npos);
+}
+
+TEST(Summary, AccountsForEachOutput) {
+  ExportReport exported;
+  DeliveryCounts counts;
+  counts.made = 9;
+  counts.sent = 6;
+  counts.dropped["Connection refused"] = 2;
+  exported.outputs.emplace_back("udp://h", counts);
+  EXPECT_NE(SummaryText({}, exported)
+                .find("records made 9 = sent 6 + dropped 2 (Connection refused "
+                      "2) + waiting 1 to udp://h\n"),
+            std::string::npos);
+}
+
+TEST(Summary, SaysWhatTheKernelDropped) {
+  CaptureReport capture;
+  capture.capture.dropped_by_kernel = 4;
+  EXPECT_NE(SummaryText(capture, {}).find("dropped by the kernel 4"),
+            std::string::npos);
+}
+
+TEST(Progress, ShowsShareRateAndTimeLeft) {
+  EXPECT_EQ(ProgressText(
+                {.octets_read = 25, .octets_total = 100, .packets = 3'000'000},
+                std::chrono::seconds{2}),
+            " 25 %  1.50 M packets/s  6 s left");
+}
+
+TEST(Progress, PromisesNothingBeforeTheFirstOctet) {
+  EXPECT_EQ(ProgressText({.octets_read = 0, .octets_total = 100, .packets = 0},
+                         std::chrono::seconds{1}),
+            "  0 %  0.00 M packets/s");
+}
+
+}  // namespace
+}  // namespace exporter

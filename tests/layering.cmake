@@ -1,0 +1,71 @@
+# SPDX-License-Identifier: Apache-2.0
+# Fails when a source file includes something that its directory may not know.
+#
+# usage: cmake -DROOT=<source tree> -P layering.cmake
+cmake_minimum_required(VERSION 3.25)
+
+# sources_of(<variable> <directory>)
+function(sources_of variable directory)
+  file(GLOB sources ${ROOT}/${directory}/*.h ${ROOT}/${directory}/*.cc)
+  if(NOT sources)
+    message(SEND_ERROR "${directory}/ has no sources: is ROOT right?")
+  endif()
+  set(${variable} ${sources} PARENT_SCOPE)
+endfunction()
+
+# includes_of(<variable> <source>): what the file includes, with its quotes or
+# brackets.
+function(includes_of variable source)
+  file(STRINGS ${source} lines REGEX "^[ \t]*#[ \t]*include")
+  set(includes "")
+  foreach(line IN LISTS lines)
+    string(REGEX REPLACE "^[ \t]*#[ \t]*include[ \t]*" "" include "${line}")
+    list(APPEND includes "${include}")
+  endforeach()
+  set(${variable} ${includes} PARENT_SCOPE)
+endfunction()
+
+# only_std(<directory>): its own headers and the standard library, nothing else.
+# A header of the standard library has neither a slash nor a suffix.
+function(only_std directory)
+  sources_of(sources ${directory})
+  foreach(source IN LISTS sources)
+    includes_of(includes ${source})
+    foreach(include IN LISTS includes)
+      if(NOT include MATCHES "^(\"${directory}/[^\"]+\"|<[a-z_0-9]+>)")
+        cmake_path(GET source FILENAME name)
+        message(SEND_ERROR "${directory}/${name} may not include ${include}")
+      endif()
+    endforeach()
+  endforeach()
+endfunction()
+
+# only_in(<directory> <regex> [files...]): what matches belongs to those files.
+function(only_in directory regex)
+  sources_of(sources ${directory})
+  foreach(source IN LISTS sources)
+    cmake_path(GET source FILENAME name)
+    if(name IN_LIST ARGN)
+      continue()
+    endif()
+    includes_of(includes ${source})
+    foreach(include IN LISTS includes)
+      if(include MATCHES "${regex}")
+        message(SEND_ERROR "${directory}/${name} may not include ${include}")
+      endif()
+    endforeach()
+  endforeach()
+endfunction()
+
+# The two libraries stand alone and do not know each other.
+only_std(tracker)
+only_std(templates)
+
+# Each outside library is known to one place.
+only_in(exporter "^<pcap" source_pcap.cc)
+only_in(exporter "^<boost" options.cc)
+only_in(exporter "^<fixbuf" fixbuf.h ipfix_encoder.cc)
+only_in(exporter "^<zlib" capture_stream.cc)
+
+# Nothing that ships knows the tests.
+only_in(exporter "^\"tests/")

@@ -1,0 +1,158 @@
+// SPDX-License-Identifier: Apache-2.0
+// The rules of what collectors accept, held for every template.
+#include "templates/flow_template.h"
+
+#include <algorithm>
+#include <fstream>
+#include <set>
+#include <sstream>
+#include <string>
+
+#include <gtest/gtest.h>
+
+#include "tests/support/sample_record.h"
+
+namespace templates {
+namespace {
+
+class EveryTemplate
+    : public testing::TestWithParam<std::tuple<std::string, std::size_t>> {
+ protected:
+  [[nodiscard]] static FlowTemplate Made() {
+    const auto& [name, index] = GetParam();
+    return MakeTemplates(*FindProfile(name))[index];
+  }
+};
+
+bool IsReverse(const Element* element) {
+  return element->enterprise == kReverse;
+}
+bool IsVariable(const Element* element) { return element->length == 0; }
+
+TEST_P(EveryTemplate, PutsReverseElementsFirst) {
+  const FlowTemplate made = Made();
+  EXPECT_TRUE(
+      std::is_partitioned(made.fields.begin(), made.fields.end(), IsReverse));
+}
+
+TEST_P(EveryTemplate, PutsVariableLengthLast) {
+  const FlowTemplate made = Made();
+  EXPECT_TRUE(std::is_partitioned(made.fields.rbegin(), made.fields.rend(),
+                                  IsVariable));
+}
+
+TEST_P(EveryTemplate, HasTheForwardTwinOfEachReverseElement) {
+  const FlowTemplate made = Made();
+  std::set<std::uint16_t> forward;
+  std::set<std::uint16_t> reverse;
+  for (const Element* element : made.fields) {
+    (IsReverse(element) ? reverse : forward).insert(element->id);
+  }
+  EXPECT_TRUE(std::includes(forward.begin(), forward.end(), reverse.begin(),
+                            reverse.end()));
+}
+
+TEST_P(EveryTemplate, HasFewerFieldsThanDecodersTake) {
+  EXPECT_LE(Made().fields.size(), 60U);
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    Profiles, EveryTemplate,
+    testing::Combine(testing::Values("generic", "nfdump", "elastiflow"),
+                     testing::Range(std::size_t{0}, kShapes)),
+    [](const auto& parameter) {
+      return std::get<0>(parameter.param) +
+             std::to_string(std::get<1>(parameter.param));
+    });
+
+TEST(FlowTemplate, OfAUniflowProfileHasNoReverseElements) {
+  const auto made = MakeTemplates(*FindProfile("nfdump"));
+  const Shape biflow{4, Transport::kTcp, true};
+  EXPECT_TRUE(made[IndexOf(biflow)].fields.empty());
+}
+
+TEST(FlowTemplate, OfTheNfdumpProfileHasOnlyIanaElements) {
+  const auto made = MakeTemplates(*FindProfile("nfdump"));
+  const auto& fields = made[IndexOf({6, Transport::kIcmp, false})].fields;
+  EXPECT_TRUE(std::all_of(fields.begin(), fields.end(), [](const Element* e) {
+    return e->enterprise == kIana;
+  }));
+}
+
+TEST(Shape, IndexAndShapeAreInverse) {
+  for (std::size_t index = 0; index < kShapes; ++index) {
+    EXPECT_EQ(IndexOf(ShapeAt(index)), index);
+  }
+}
+
+TEST(FlowTemplate, IdsAreUnique) {
+  std::set<std::uint16_t> ids;
+  for (const FlowTemplate& made : MakeTemplates(*FindProfile("generic"))) {
+    ids.insert(made.id);
+  }
+  EXPECT_EQ(ids.size(), kShapes);
+}
+
+TEST(Element, OwnIdsStayClearOfReverseBitsAndOfIanasNumbers) {
+  const auto elements = Elements();
+  EXPECT_TRUE(std::all_of(elements.begin(), elements.end(), [](const auto& e) {
+    return e.enterprise != kOwn || (e.id >= 1000 && e.id < 16384);
+  }));
+}
+
+TEST(Element, TcpFlagsHaveOneOctet) {
+  EXPECT_EQ(ElementNamed("tcpControlBits").length, 1);
+  EXPECT_EQ(ElementNamed("reverseTcpControlBits").length, 1);
+}
+
+// The table that users read names each element, with its number.
+TEST(Readme, ListsEveryElement) {
+  std::ifstream file(TEMPLATES_README);
+  std::stringstream readme;
+  readme << file.rdbuf();
+  for (const Element& element : Elements()) {
+    const std::string enterprise =
+        element.enterprise == kIana  ? ""
+        : element.enterprise == kOwn ? "own/"
+                                     : std::to_string(element.enterprise) + "/";
+    const std::string row = "| " + std::string(element.name) + " | " +
+                            enterprise + std::to_string(element.id) + " |";
+    EXPECT_NE(readme.str().find(row), std::string::npos) << row;
+  }
+}
+
+TEST(ShapeOf, IsForOneDirectionWhenNothingCameBack) {
+  FlowRecord record = test_support::SampleRecord();
+  record.reverse_packets = 0;
+  EXPECT_FALSE(ShapeOf(record).biflow);
+}
+
+TEST(ReverseOf, ExchangesTheEndpoints) {
+  const FlowRecord record = test_support::SampleRecord();
+  const FlowRecord reverse = ReverseOf(record);
+  EXPECT_EQ(reverse.source_address, record.destination_address);
+  EXPECT_EQ(reverse.destination_port, record.source_port);
+  EXPECT_EQ(reverse.source_mac, record.destination_mac);
+}
+
+TEST(ReverseOf, CarriesTheRespondersCountsTimesAndFlags) {
+  const FlowRecord record = test_support::SampleRecord();
+  const FlowRecord reverse = ReverseOf(record);
+  EXPECT_EQ(reverse.octets, record.reverse_octets);
+  EXPECT_EQ(reverse.packets, record.reverse_packets);
+  EXPECT_EQ(reverse.start_ms, record.reverse_start_ms);
+  EXPECT_EQ(reverse.duration_ms, 5450U);
+  EXPECT_EQ(reverse.tcp_flags, record.reverse_tcp_flags);
+  EXPECT_EQ(reverse.reverse_packets, 0U);
+}
+
+TEST(ReverseOf, KeepsTypeAndCodeOfIcmpInTheDestinationPort) {
+  FlowRecord record = test_support::SampleRecord();
+  record.protocol = 1;
+  record.source_port = 0;
+  record.destination_port = 0x0800;
+  EXPECT_EQ(ReverseOf(record).destination_port, 0x0800);
+}
+
+}  // namespace
+}  // namespace templates

@@ -1,0 +1,313 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "tracker/expiry.h"
+
+#include <algorithm>
+#include <chrono>
+#include <cstdint>
+#include <map>
+#include <random>
+#include <vector>
+
+#include <gmock/gmock.h>
+
+namespace tests {
+namespace {
+
+using namespace std::chrono_literals;
+using testing::ElementsAre;
+using testing::IsEmpty;
+using tracker::AgeList;
+using tracker::Duration;
+using tracker::ExpiryArray;
+using tracker::ExpiryLinks;
+using tracker::kNoSlot;
+using tracker::RecencyRing;
+using tracker::SlotIndex;
+using tracker::Timestamp;
+
+constexpr std::size_t kSlots = 20'000;
+constexpr Timestamp kStart{std::chrono::seconds{1767225600}};
+
+// A ring and what a tracker would know of its flows.
+class Ring {
+ public:
+  explicit Ring(Duration timeout) : ring_(links_, timeout) {}
+
+  void File(SlotIndex slot, Duration at) {
+    seen_[slot] = kStart + at;
+    ring_.File(slot, kStart + at);
+  }
+  // A packet: the ring is not told.
+  void See(SlotIndex slot, Duration at) { seen_[slot] = kStart + at; }
+  void Remove(SlotIndex slot) {
+    ring_.Remove(slot);
+    seen_.erase(slot);
+  }
+  std::vector<SlotIndex> Advance(Duration cutoff) {
+    std::vector<SlotIndex> expired;
+    ring_.Advance(
+        kStart + cutoff,
+        [&](SlotIndex slot) {
+          ++look_ups;
+          return seen_.at(slot);
+        },
+        [&](SlotIndex slot) {
+          Remove(slot);
+          expired.push_back(slot);
+        });
+    return expired;
+  }
+  // What Advance() has to find, by looking at everything.
+  [[nodiscard]] std::vector<SlotIndex> Due(Duration cutoff) const {
+    std::vector<SlotIndex> due;
+    for (const auto& [slot, seen] : seen_) {
+      if (seen <= kStart + cutoff) {
+        due.push_back(slot);
+      }
+    }
+    return due;
+  }
+  SlotIndex Oldest() {
+    return ring_.Oldest([&](SlotIndex slot) { return seen_.at(slot); });
+  }
+  [[nodiscard]] const std::map<SlotIndex, Timestamp>& Seen() const {
+    return seen_;
+  }
+
+  int look_ups = 0;
+
+ private:
+  ExpiryArray links_ = std::make_unique<ExpiryLinks[]>(kSlots);
+  std::map<SlotIndex, Timestamp> seen_;
+  RecencyRing ring_;
+};
+
+TEST(RecencyRing, SlotExpiresAtItsLastSeenTime) {
+  Ring ring(60s);
+  ring.File(1, 10s);
+
+  EXPECT_THAT(ring.Advance(10s - 1ns), IsEmpty());
+  EXPECT_THAT(ring.Advance(10s), ElementsAre(1));
+}
+
+TEST(RecencyRing, SlotSeenSinceExpiresAtItsNewTime) {
+  Ring ring(60s);
+  ring.File(1, 0s);
+  ring.See(1, 30s);
+
+  EXPECT_THAT(ring.Advance(0s), IsEmpty());
+  EXPECT_THAT(ring.Advance(30s - 1ns), IsEmpty());
+  EXPECT_THAT(ring.Advance(30s), ElementsAre(1));
+}
+
+TEST(RecencyRing, SlotFiledBehindTheOthersExpiresOnTime) {
+  Ring ring(60s);
+  ring.File(1, 50s);
+  ring.File(2, 1s);
+
+  EXPECT_THAT(ring.Advance(1s), ElementsAre(2));
+}
+
+TEST(RecencyRing, SlotFarBeyondTheHorizonExpiresOnTime) {
+  Ring ring(1s);
+  ring.File(1, 0s);
+  ring.File(2, 1000h);
+
+  EXPECT_THAT(ring.Advance(10s), ElementsAre(1));
+  EXPECT_THAT(ring.Advance(1000h - 1ns), IsEmpty());
+  EXPECT_THAT(ring.Advance(1000h), ElementsAre(2));
+}
+
+TEST(RecencyRing, SlotsOfOneTickExpireToTheNanosecond) {
+  Ring ring(60s);
+  ring.File(1, 3ns);
+  ring.File(2, 1ns);
+  ring.File(3, 2ns);
+
+  EXPECT_THAT(ring.Advance(2ns), ElementsAre(2, 3));
+  EXPECT_THAT(ring.Advance(3ns), ElementsAre(1));
+}
+
+TEST(RecencyRing, SweepLooksAtNothingThatIsNotDue) {
+  Ring ring(60s);
+  for (SlotIndex slot = 0; slot < 10'000; ++slot) {
+    ring.File(slot, 10s + slot * 1ms);
+  }
+
+  ring.Advance(9s);
+
+  EXPECT_EQ(ring.look_ups, 0);
+}
+
+TEST(RecencyRing, SweepLooksOnlyAtWhatIsDue) {
+  Ring ring(60s);
+  for (SlotIndex slot = 0; slot < 10'000; ++slot) {
+    ring.File(slot, slot * 10ms);
+  }
+
+  const auto expired = ring.Advance(999ms);
+
+  EXPECT_EQ(expired.size(), 100U);
+  EXPECT_EQ(ring.look_ups, 100);
+}
+
+TEST(RecencyRing, BusySlotIsLookedAtOncePerTimeoutNotPerSweep) {
+  Ring ring(60s);
+  ring.File(1, 0s);
+  for (int second = 1; second <= 600; ++second) {
+    ring.See(1, std::chrono::seconds{second});
+    ring.Advance(std::chrono::seconds{second - 60});
+  }
+
+  EXPECT_LE(ring.look_ups, 10);
+}
+
+TEST(RecencyRing, OldestIsTheLeastRecentlySeen) {
+  Ring ring(60s);
+  ring.File(1, 1s);
+  ring.File(2, 2s);
+  ring.File(3, 3s);
+  ring.See(1, 4s);
+
+  EXPECT_EQ(ring.Oldest(), 2U);
+}
+
+TEST(RecencyRing, OldestOfNoneIsNoSlot) {
+  Ring ring(60s);
+
+  EXPECT_EQ(ring.Oldest(), kNoSlot);
+}
+
+TEST(RecencyRing, RemovedSlotDoesNotExpire) {
+  Ring ring(60s);
+  ring.File(1, 1s);
+  ring.File(2, 1s);
+  ring.File(3, 1s);
+  ring.Remove(2);
+
+  EXPECT_THAT(ring.Advance(1s), ElementsAre(1, 3));
+}
+
+TEST(RecencyRing, CanBeUsedAgainWhenItWasEmpty) {
+  Ring ring(60s);
+  ring.File(1, 1000s);
+  ring.Advance(1000s);
+
+  ring.File(1, 0s);
+
+  EXPECT_THAT(ring.Advance(0s), ElementsAre(1));
+}
+
+// The ring against a list that looks at everything, with random operations.
+// Times move as a tracker's do: forward, mostly by little.
+class RecencyRingModel : public testing::TestWithParam<std::uint32_t> {};
+
+TEST_P(RecencyRingModel, ExpiresWhatANaiveListExpires) {
+  constexpr Duration kTimeout = 60s;
+  std::mt19937 random(GetParam());
+  const auto below = [&](std::uint32_t limit) {
+    return static_cast<std::uint32_t>(random()) % limit;
+  };
+  Ring ring(kTimeout);
+  Duration now = 0s;
+  for (int step = 0; step < 20'000; ++step) {
+    now += below(1000) == 0 ? Duration{below(3600) * 1s}
+                            : Duration{below(20) * 1ms};
+    const SlotIndex slot = below(300);
+    const bool filed = ring.Seen().contains(slot);
+    switch (below(8)) {
+      case 0:
+        if (filed) {
+          ring.Remove(slot);
+        }
+        break;
+      case 1: {
+        const std::vector<SlotIndex> due = ring.Due(now - kTimeout);
+        auto expired = ring.Advance(now - kTimeout);
+        std::sort(expired.begin(), expired.end());
+        ASSERT_EQ(expired, due) << "step " << step;
+        break;
+      }
+      default:
+        if (filed) {
+          ring.See(slot, now);
+        } else {
+          ring.File(slot, now - below(2) * 1s);
+        }
+        break;
+    }
+  }
+}
+
+TEST_P(RecencyRingModel, OldestIsWithinATickOfTheLeastRecentlySeen) {
+  constexpr Duration kTick = 60s / 1000;  // a tick is at most this long
+  std::mt19937 random(GetParam());
+  const auto below = [&](std::uint32_t limit) {
+    return static_cast<std::uint32_t>(random()) % limit;
+  };
+  Ring ring(60s);
+  Duration now = 0s;
+  for (int step = 0; step < 20'000; ++step) {
+    now += below(20) * 1ms;
+    const SlotIndex slot = below(300);
+    if (ring.Seen().contains(slot)) {
+      ring.See(slot, now);
+    } else {
+      ring.File(slot, now);
+    }
+    if (below(4) == 0) {
+      Timestamp least = Timestamp::max();
+      for (const auto& [candidate, seen] : ring.Seen()) {
+        least = std::min(least, seen);
+      }
+      const SlotIndex oldest = ring.Oldest();
+      ASSERT_LE(ring.Seen().at(oldest), least + kTick) << "step " << step;
+      ring.Remove(oldest);
+    }
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Random, RecencyRingModel, testing::Range(1U, 11U));
+
+TEST(AgeList, KeepsTheOrderOfAppending) {
+  const ExpiryArray links = std::make_unique<ExpiryLinks[]>(8);
+  AgeList ages(links);
+
+  ages.Append(3);
+  ages.Append(1);
+  ages.Append(2);
+
+  EXPECT_EQ(ages.Front(), 3U);
+  EXPECT_EQ(ages.Next(3), 1U);
+  EXPECT_EQ(ages.Next(1), 2U);
+  EXPECT_EQ(ages.Next(2), kNoSlot);
+}
+
+TEST(AgeList, RemovesFromFrontMiddleAndEnd) {
+  const ExpiryArray links = std::make_unique<ExpiryLinks[]>(8);
+  AgeList ages(links);
+  ages.Append(1);
+  ages.Append(2);
+  ages.Append(3);
+  ages.Append(4);
+
+  ages.Remove(1);
+  ages.Remove(3);
+  ages.Remove(4);
+
+  EXPECT_EQ(ages.Front(), 2U);
+  EXPECT_EQ(ages.Next(2), kNoSlot);
+}
+
+TEST(AgeList, IsEmptyWhenAllAreRemoved) {
+  const ExpiryArray links = std::make_unique<ExpiryLinks[]>(8);
+  AgeList ages(links);
+  ages.Append(1);
+
+  ages.Remove(1);
+
+  EXPECT_EQ(ages.Front(), kNoSlot);
+}
+
+}  // namespace
+}  // namespace tests

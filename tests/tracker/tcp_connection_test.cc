@@ -1,0 +1,420 @@
+// SPDX-License-Identifier: Apache-2.0
+// History letters, endpoint states and connection states have Zeek's meaning;
+// the traces follow its documentation of them.
+#include "tracker/tcp_connection.h"
+
+#include <gtest/gtest.h>
+
+#include "tests/tracker/trace.h"
+
+namespace tests {
+namespace {
+
+using tracker::kAck;
+using tracker::kFin;
+using tracker::kPsh;
+using tracker::kRst;
+using tracker::kSyn;
+using tracker::Side;
+using tracker::TcpState;
+
+// --- Letters of whole connections, and their connection states.
+
+TEST(TcpHistory, CompleteConnectionClosedByTheClient) {
+  Trace trace;
+  trace.Handshake()
+      .Client(kAck | kPsh, {.seq = 1001, .ack = 5001, .length = 100})
+      .Server(kAck, {.seq = 5001, .ack = 1101})
+      .Server(kAck | kPsh, {.seq = 5001, .ack = 1101, .length = 200})
+      .Client(kFin | kAck, {.seq = 1101, .ack = 5201})
+      .Server(kFin | kAck, {.seq = 5201, .ack = 1102})
+      .Client(kAck, {.seq = 1102, .ack = 5202});
+
+  EXPECT_EQ(trace.Letters(), "ShADadFf");
+  EXPECT_EQ(trace.Zeek(), "SF");
+}
+
+TEST(TcpHistory, CompleteConnectionClosedByTheServer) {
+  Trace trace;
+  trace.Handshake()
+      .Server(kFin | kAck, {.seq = 5001, .ack = 1001})
+      .Client(kFin | kAck, {.seq = 1001, .ack = 5002})
+      .Server(kAck, {.seq = 5002, .ack = 1002});
+
+  EXPECT_EQ(trace.Letters(), "ShAfFa");
+  EXPECT_EQ(trace.Zeek(), "SF");
+}
+
+TEST(TcpHistory, UnansweredSyn) {
+  Trace trace;
+  trace.Client(kSyn, {.seq = 1000});
+
+  EXPECT_EQ(trace.Letters(), "S");
+  EXPECT_EQ(trace.Zeek(), "S0");
+}
+
+TEST(TcpHistory, SynAnsweredByAPureAckIsNotYetAnswered) {
+  Trace trace;
+  trace.Client(kSyn, {.seq = 1000}).Server(kAck, {.seq = 7, .ack = 99});
+
+  EXPECT_EQ(trace.Letters(), "Sa");
+  EXPECT_EQ(trace.Zeek(), "S0");
+}
+
+TEST(TcpHistory, RefusedConnection) {
+  Trace trace;
+  trace.Client(kSyn, {.seq = 1000}).Server(kRst | kAck, {.ack = 1001});
+
+  EXPECT_EQ(trace.Letters(), "Sr");
+  EXPECT_EQ(trace.Zeek(), "REJ");
+}
+
+TEST(TcpHistory, EstablishedAndOpen) {
+  Trace trace;
+  trace.Handshake();
+
+  EXPECT_EQ(trace.Letters(), "ShA");
+  EXPECT_EQ(trace.Zeek(), "S1");
+}
+
+TEST(TcpHistory, ClientClosedServerDidNot) {
+  Trace trace;
+  trace.Handshake().Client(kFin | kAck, {.seq = 1001, .ack = 5001});
+
+  EXPECT_EQ(trace.Letters(), "ShAF");
+  EXPECT_EQ(trace.Zeek(), "S2");
+}
+
+TEST(TcpHistory, ServerClosedClientDidNot) {
+  Trace trace;
+  trace.Handshake().Server(kFin | kAck, {.seq = 5001, .ack = 1001});
+
+  EXPECT_EQ(trace.Letters(), "ShAf");
+  EXPECT_EQ(trace.Zeek(), "S3");
+}
+
+TEST(TcpHistory, ClientResetsAnEstablishedConnection) {
+  Trace trace;
+  trace.Handshake().Client(kRst, {.seq = 1001});
+
+  EXPECT_EQ(trace.Letters(), "ShAR");
+  EXPECT_EQ(trace.Zeek(), "RSTO");
+}
+
+TEST(TcpHistory, ServerResetsAnEstablishedConnection) {
+  Trace trace;
+  trace.Handshake().Server(kRst, {.seq = 5001});
+
+  EXPECT_EQ(trace.Letters(), "ShAr");
+  EXPECT_EQ(trace.Zeek(), "RSTR");
+}
+
+TEST(TcpHistory, ClientResetsItsOwnUnansweredSyn) {
+  Trace trace;
+  trace.Client(kSyn, {.seq = 1000}).Client(kRst, {.seq = 1001});
+
+  EXPECT_EQ(trace.Letters(), "SR");
+  EXPECT_EQ(trace.Zeek(), "RSTOS0");
+}
+
+TEST(TcpHistory, ClientResetAfterAFinIsNoHalfOpenScan) {
+  Trace trace;
+  trace.Client(kSyn, {.seq = 1000})
+      .Client(kFin | kAck, {.seq = 1001})
+      .Client(kRst, {.seq = 1002});
+
+  EXPECT_EQ(trace.Letters(), "SFR");
+  EXPECT_EQ(trace.Zeek(), "OTH");
+}
+
+TEST(TcpHistory, SynThenFinWithoutAnAnswer) {
+  Trace trace;
+  trace.Client(kSyn, {.seq = 1000}).Client(kFin, {.seq = 1001});
+
+  EXPECT_EQ(trace.Letters(), "SF");
+  EXPECT_EQ(trace.Zeek(), "SH");
+}
+
+TEST(TcpHistory, OnlyTheRespondersSynAckAndFin) {
+  Trace trace;
+  trace.Server(kSyn | kAck, {.seq = 5000, .ack = 1001})
+      .Server(kFin | kAck, {.seq = 5001, .ack = 1001});
+
+  EXPECT_EQ(trace.Letters(), "hf");
+  EXPECT_EQ(trace.Zeek(), "SHR");
+}
+
+TEST(TcpHistory, OnlyTheRespondersSynAckAndRst) {
+  Trace trace;
+  trace.Server(kSyn | kAck, {.seq = 5000, .ack = 1001})
+      .Server(kRst, {.seq = 5001});
+
+  EXPECT_EQ(trace.Letters(), "hr");
+  EXPECT_EQ(trace.Zeek(), "RSTRH");
+}
+
+TEST(TcpHistory, MidstreamData) {
+  Trace trace;
+  trace.Client(kAck, {.seq = 1, .ack = 1, .length = 10})
+      .Server(kAck, {.seq = 1, .ack = 11, .length = 10});
+
+  EXPECT_EQ(trace.Letters(), "Dd");
+  EXPECT_EQ(trace.Zeek(), "OTH");
+}
+
+TEST(TcpHistory, MidstreamClose) {
+  Trace trace;
+  trace.Client(kFin | kAck, {.seq = 1, .ack = 1})
+      .Server(kFin | kAck, {.seq = 1, .ack = 2});
+
+  EXPECT_EQ(trace.Letters(), "Ff");
+  EXPECT_EQ(trace.Zeek(), "SF");
+}
+
+TEST(TcpHistory, BothResetWithoutDataIsRejected) {
+  Trace trace;
+  trace.Client(kSyn, {.seq = 1000})
+      .Client(kRst, {.seq = 1001})
+      .Server(kRst | kAck, {.ack = 1001});
+
+  EXPECT_EQ(trace.Letters(), "SRr");
+  EXPECT_EQ(trace.Zeek(), "REJ");
+}
+
+TEST(TcpHistory, FinAfterTheOtherSidesFinAndRstIsStillAClose) {
+  Trace trace;
+  trace.Handshake()
+      .Client(kFin | kAck, {.seq = 1001, .ack = 5001})
+      .Client(kRst, {.seq = 1002})
+      .Server(kFin | kAck, {.seq = 5001, .ack = 1002});
+
+  EXPECT_EQ(trace.Letters(), "ShAFRf");
+  EXPECT_EQ(trace.Zeek(), "SF");
+}
+
+TEST(TcpHistory, RstAfterBothFinsLeavesTheClose) {
+  Trace trace;
+  trace.Handshake()
+      .Client(kFin | kAck, {.seq = 1001, .ack = 5001})
+      .Server(kFin | kAck, {.seq = 5001, .ack = 1002})
+      .Client(kRst, {.seq = 1002});
+
+  EXPECT_EQ(trace.Letters(), "ShAFfR");
+  EXPECT_EQ(trace.Zeek(), "SF");
+}
+
+// --- Roles that turn round.
+
+TEST(TcpFlip, SynAfterItsSynAckTurnsTheRolesRound) {
+  Trace trace;
+  trace.WithFlips()
+      .ServerFirst()
+      .Server(kSyn | kAck, {.seq = 5000, .ack = 1001})
+      .Client(kSyn, {.seq = 1000})
+      .Client(kAck, {.seq = 1001, .ack = 5001})
+      .Server(kAck, {.seq = 5001, .ack = 1001, .length = 10});
+
+  EXPECT_EQ(trace.Letters(), "Hs^Ad");
+  EXPECT_EQ(trace.ClientSide(), Side::kInitiator);
+  EXPECT_EQ(trace.established, 1);
+  EXPECT_EQ(trace.Zeek(), "S1");
+}
+
+TEST(TcpFlip, SynOfAnotherConnectionDoesNot) {
+  Trace trace;
+  trace.WithFlips()
+      .ServerFirst()
+      .Server(kSyn | kAck, {.seq = 5000, .ack = 1001})
+      .Client(kSyn, {.seq = 77});
+
+  EXPECT_EQ(trace.Letters(), "Hs");
+  EXPECT_EQ(trace.ClientSide(), Side::kResponder);
+}
+
+TEST(TcpFlip, AckAfterALoneSynAckTurnsTheRolesRound) {
+  Trace trace;
+  trace.WithFlips()
+      .ServerFirst()
+      .Server(kSyn | kAck, {.seq = 5000, .ack = 1001})
+      .Client(kAck, {.seq = 1001, .ack = 5001});
+
+  EXPECT_EQ(trace.Letters(), "^hA");
+  EXPECT_EQ(trace.ClientSide(), Side::kInitiator);
+}
+
+TEST(TcpFlip, DataAfterALoneSynAckTurnsTheRolesRound) {
+  Trace trace;
+  trace.WithFlips()
+      .ServerFirst()
+      .Server(kSyn | kAck, {.seq = 5000, .ack = 1001})
+      .Server(kAck, {.seq = 5001, .ack = 1001, .length = 10});
+
+  EXPECT_EQ(trace.Letters(), "^hd");
+}
+
+TEST(TcpFlip, RstAfterALoneSynAckDoesNot) {
+  Trace trace;
+  trace.WithFlips()
+      .ServerFirst()
+      .Server(kSyn | kAck, {.seq = 5000, .ack = 1001})
+      .Client(kRst, {.seq = 1001});
+
+  EXPECT_EQ(trace.Letters(), "Hr");
+}
+
+TEST(TcpFlip, NeedsPermission) {
+  Trace trace;
+  trace.ServerFirst()
+      .Server(kSyn | kAck, {.seq = 5000, .ack = 1001})
+      .Client(kSyn, {.seq = 1000});
+
+  EXPECT_EQ(trace.Letters(), "Hs");
+}
+
+// --- The state of the whole.
+
+TEST(TcpState, FollowsTheHandshake) {
+  Trace trace;
+  EXPECT_EQ(trace.connection.State(), TcpState::kNone);
+  trace.Client(kSyn, {.seq = 1000});
+  EXPECT_EQ(trace.connection.State(), TcpState::kSynSent);
+  trace.Server(kSyn | kAck, {.seq = 5000, .ack = 1001});
+  EXPECT_EQ(trace.connection.State(), TcpState::kSynReceived);
+  trace.Client(kAck, {.seq = 1001, .ack = 5001});
+  EXPECT_EQ(trace.connection.State(), TcpState::kEstablished);
+}
+
+TEST(TcpState, FollowsTheClose) {
+  Trace trace;
+  trace.Handshake().Client(kFin | kAck, {.seq = 1001, .ack = 5001});
+  EXPECT_EQ(trace.connection.State(), TcpState::kClosing);
+  trace.Server(kFin | kAck, {.seq = 5001, .ack = 1002});
+  EXPECT_EQ(trace.connection.State(), TcpState::kClosed);
+}
+
+TEST(TcpState, IsMidstreamWithoutAHandshake) {
+  Trace trace;
+  trace.Client(kAck, {.seq = 1, .ack = 1});
+
+  EXPECT_EQ(trace.connection.State(), TcpState::kMidstream);
+}
+
+TEST(TcpState, IsResetByEitherSide) {
+  Trace trace;
+  trace.Handshake().Server(kRst, {.seq = 5001});
+
+  EXPECT_EQ(trace.connection.State(), TcpState::kReset);
+  EXPECT_TRUE(trace.connection.Over());
+  EXPECT_TRUE(trace.connection.OverAndAcknowledged());
+}
+
+TEST(TcpState, IsOverButNotAcknowledgedBeforeTheLastAck) {
+  Trace trace;
+  trace.Handshake()
+      .Client(kFin | kAck, {.seq = 1001, .ack = 5001})
+      .Server(kFin | kAck, {.seq = 5001, .ack = 1002});
+
+  EXPECT_TRUE(trace.connection.Over());
+  EXPECT_FALSE(trace.connection.OverAndAcknowledged());
+}
+
+TEST(TcpState, IsAcknowledgedWithTheLastAck) {
+  Trace trace;
+  trace.Handshake()
+      .Client(kFin | kAck, {.seq = 1001, .ack = 5001})
+      .Server(kFin | kAck, {.seq = 5001, .ack = 1002})
+      .Client(kAck, {.seq = 1002, .ack = 5002});
+
+  EXPECT_TRUE(trace.connection.OverAndAcknowledged());
+}
+
+TEST(TcpState, SimultaneousCloseIsAcknowledgedByBothAcks) {
+  Trace trace;
+  trace.Handshake()
+      .Client(kFin | kAck, {.seq = 1001, .ack = 5001})
+      .Server(kFin | kAck, {.seq = 5001, .ack = 1001})
+      .Client(kAck, {.seq = 1002, .ack = 5002});
+  EXPECT_FALSE(trace.connection.OverAndAcknowledged());
+
+  trace.Server(kAck, {.seq = 5002, .ack = 1002});
+
+  EXPECT_TRUE(trace.connection.OverAndAcknowledged());
+}
+
+TEST(TcpState, IsEstablishedOnceByDataInsteadOfAnAck) {
+  Trace trace;
+  trace.Client(kSyn, {.seq = 1000})
+      .Server(kSyn | kAck, {.seq = 5000, .ack = 1001})
+      .Client(kAck | kPsh, {.seq = 1001, .ack = 5001, .length = 10})
+      .Client(kAck, {.seq = 1011, .ack = 5001});
+
+  EXPECT_EQ(trace.established, 1);
+}
+
+TEST(TcpState, IsNotEstablishedByAnAckOfSomethingElse) {
+  Trace trace;
+  trace.Client(kSyn, {.seq = 1000})
+      .Server(kSyn | kAck, {.seq = 5000, .ack = 1001})
+      .Client(kAck, {.seq = 1001, .ack = 4000});
+
+  EXPECT_EQ(trace.established, 0);
+}
+
+// --- Port reuse.
+
+bool IsReplaced(const Trace& trace, Side side, int flags, Numbers numbers) {
+  return trace.connection.IsReplacedBy(side, Segment(flags, numbers));
+}
+
+TEST(TcpReuse, SynWithANewSequenceReplacesTheConnection) {
+  Trace trace;
+  trace.Handshake();
+
+  EXPECT_TRUE(IsReplaced(trace, Side::kInitiator, kSyn, {.seq = 2000}));
+}
+
+TEST(TcpReuse, SynOfTheOtherSideReplacesTheConnection) {
+  Trace trace;
+  trace.Handshake();
+
+  EXPECT_TRUE(IsReplaced(trace, Side::kResponder, kSyn, {.seq = 2000}));
+}
+
+TEST(TcpReuse, RetransmittedSynDoesNot) {
+  Trace trace;
+  trace.Handshake();
+
+  EXPECT_FALSE(IsReplaced(trace, Side::kInitiator, kSyn, {.seq = 1000}));
+}
+
+TEST(TcpReuse, AnySynAfterACloseDoes) {
+  Trace trace;
+  trace.Client(kSyn, {.seq = 1000}).Server(kRst | kAck, {.ack = 1001});
+
+  EXPECT_TRUE(IsReplaced(trace, Side::kInitiator, kSyn, {.seq = 1000}));
+}
+
+TEST(TcpReuse, SynAckDoesNot) {
+  Trace trace;
+  trace.Handshake();
+
+  EXPECT_FALSE(IsReplaced(trace, Side::kResponder, kSyn | kAck,
+                          {.seq = 9000, .ack = 1001}));
+}
+
+TEST(TcpReuse, SynThatBelongsBeforeTheSynAckDoesNot) {
+  Trace trace;
+  trace.ServerFirst().Server(kSyn | kAck, {.seq = 5000, .ack = 1001});
+
+  EXPECT_FALSE(IsReplaced(trace, Side::kResponder, kSyn, {.seq = 1000}));
+}
+
+TEST(TcpReuse, PacketWithoutSynDoesNot) {
+  Trace trace;
+  trace.Handshake();
+
+  EXPECT_FALSE(IsReplaced(trace, Side::kInitiator, kAck, {.seq = 2000}));
+}
+
+}  // namespace
+}  // namespace tests

@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: Apache-2.0
+// A TCP connection that is fed segment by segment.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include "tracker/tcp_connection.h"
+
+namespace tests {
+
+struct Numbers {
+  std::uint32_t seq = 0;
+  std::uint32_t ack = 0;
+  std::uint32_t length = 0;
+  std::uint16_t window = 1000;
+};
+
+inline tracker::TcpSegment Segment(int flags, Numbers numbers) {
+  return {.sequence = numbers.seq,
+          .acknowledgment = numbers.ack,
+          .payload_octets = numbers.length,
+          .window = numbers.window,
+          .flags = static_cast<std::uint8_t>(flags),
+          .complete = true};
+}
+
+// A connection that is fed segment by segment. The client of the handshakes
+// has the initial sequence 1000, the server 5000.
+class Trace {
+ public:
+  Trace& Client(int flags, Numbers numbers) {
+    return Add(client_, Segment(flags, numbers));
+  }
+  Trace& Server(int flags, Numbers numbers) {
+    return Add(Other(client_), Segment(flags, numbers));
+  }
+  Trace& Handshake() {
+    return Client(tracker::kSyn, {.seq = 1000})
+        .Server(tracker::kSyn | tracker::kAck, {.seq = 5000, .ack = 1001})
+        .Client(tracker::kAck, {.seq = 1001, .ack = 5001});
+  }
+  // Reorderings in the handshake turn the roles round.
+  Trace& WithFlips() {
+    may_flip_ = true;
+    return *this;
+  }
+  // The server is taken for the initiator until a flip.
+  Trace& ServerFirst() {
+    client_ = tracker::Side::kResponder;
+    return *this;
+  }
+
+  [[nodiscard]] std::string Letters() const {
+    return std::string(history.Letters());
+  }
+  [[nodiscard]] std::string_view Zeek() const {
+    return connection.ConnectionState(history);
+  }
+  [[nodiscard]] tracker::Side ClientSide() const { return client_; }
+
+  tracker::TcpConnection connection;
+  tracker::History history;
+  int established = 0;
+
+ private:
+  Trace& Add(tracker::Side side, const tracker::TcpSegment& segment) {
+    const auto outcome = connection.Add(side, segment, may_flip_, history);
+    if (outcome.flipped) {
+      client_ = Other(client_);
+    }
+    established += outcome.established ? 1 : 0;
+    return *this;
+  }
+
+  tracker::Side client_ = tracker::Side::kInitiator;
+  bool may_flip_ = false;
+};
+
+}  // namespace tests
