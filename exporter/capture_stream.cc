@@ -29,14 +29,30 @@ struct CaptureStream::Inflater {
 
 CaptureStream::CaptureStream(Descriptor file)
     : file_(std::move(file)),
-      buffer_(std::make_unique_for_overwrite<std::uint8_t[]>(kBufferOctets)),
-      filter_(
-          [this](std::span<std::uint8_t> octets) { return ReadAny(octets); }) {}
+      buffer_(std::make_unique_for_overwrite<std::uint8_t[]>(kBufferOctets)) {}
 
 CaptureStream::~CaptureStream() = default;
 
-std::ptrdiff_t CaptureStream::Read(std::span<std::uint8_t> octets) {
-  return filter_.Read(octets);
+std::size_t CaptureStream::ReadAll(std::span<std::uint8_t> octets) {
+  std::size_t count = 0;
+  while (count < octets.size()) {
+    const std::ptrdiff_t got = Read(octets.subspan(count));
+    if (got <= 0) {
+      break;
+    }
+    count += static_cast<std::size_t>(got);
+  }
+  return count;
+}
+
+std::uint32_t CaptureStream::PeekMagic() {
+  unread_peeked_ = std::span(peeked_).first(ReadAll(peeked_));
+  if (unread_peeked_.size() < peeked_.size()) {
+    return 0;
+  }
+  return static_cast<std::uint32_t>(peeked_[0]) << 24 |
+         static_cast<std::uint32_t>(peeked_[1]) << 16 |
+         static_cast<std::uint32_t>(peeked_[2]) << 8 | peeked_[3];
 }
 
 std::ptrdiff_t CaptureStream::Fail(const std::string& why) {
@@ -58,7 +74,13 @@ std::ptrdiff_t CaptureStream::Refill() {
   return got;
 }
 
-std::ptrdiff_t CaptureStream::ReadAny(std::span<std::uint8_t> octets) {
+std::ptrdiff_t CaptureStream::Read(std::span<std::uint8_t> octets) {
+  if (!unread_peeked_.empty()) {
+    const std::size_t count = std::min(octets.size(), unread_peeked_.size());
+    std::copy_n(unread_peeked_.begin(), count, octets.begin());
+    unread_peeked_ = unread_peeked_.subspan(count);
+    return static_cast<std::ptrdiff_t>(count);
+  }
   if (!error_.empty()) {
     return -1;
   }

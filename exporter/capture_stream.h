@@ -2,6 +2,7 @@
 // The octets of a capture file, decompressed.
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -9,7 +10,6 @@
 #include <string>
 
 #include "exporter/descriptor.h"
-#include "exporter/pcapng_filter.h"
 
 namespace exporter {
 
@@ -25,6 +25,10 @@ class CaptureStream {
 
   // Fills some of `octets`; 0 at the end, -1 when Error() says why not.
   std::ptrdiff_t Read(std::span<std::uint8_t> octets);
+  // Fills all of `octets` unless the end or a fault comes before; how many.
+  std::size_t ReadAll(std::span<std::uint8_t> octets);
+  // The first four octets, which stay to be read; big-endian, 0 at the end.
+  std::uint32_t PeekMagic();
   [[nodiscard]] const std::string& Error() const { return error_; }
   // Octets read from the file itself.
   [[nodiscard]] std::uint64_t Position() const { return position_; }
@@ -33,7 +37,6 @@ class CaptureStream {
   struct Inflater;
 
   std::ptrdiff_t Refill();
-  std::ptrdiff_t ReadAny(std::span<std::uint8_t> octets);
   std::ptrdiff_t ReadPlain(std::span<std::uint8_t> octets);
   std::ptrdiff_t ReadGzip(std::span<std::uint8_t> octets);
   std::ptrdiff_t Fail(const std::string& why);
@@ -44,8 +47,9 @@ class CaptureStream {
   std::uint64_t position_ = 0;
   std::unique_ptr<Inflater> inflater_;  // while the file is gzip
   bool looked_ = false;                 // whether it is, is known
+  std::array<std::uint8_t, 4> peeked_{};
+  std::span<const std::uint8_t> unread_peeked_;  // in peeked_
   std::string error_;
-  PcapngFilter filter_;
 };
 
 }  // namespace exporter

@@ -75,7 +75,8 @@ void Collector::Finish(Timestamp now) {
 }
 
 void Collector::RefreshTemplates(Timestamp now) {
-  if (!templates_sent_) {
+  // Asked once for each message, when it is begun: it costs a system call.
+  if (!templates_sent_ || (!waiting_ && !transport_->IsOpen())) {
     Connect(now);
     return;
   }
@@ -85,26 +86,28 @@ void Collector::RefreshTemplates(Timestamp now) {
   }
 }
 
-bool Collector::Connect(Timestamp now) {
-  if (transport_->IsOpen() && templates_sent_) {
-    return true;
+void Collector::Connect(Timestamp now) {
+  if (now < next_attempt_) {
+    return;
   }
   if (!transport_->IsOpen()) {
     templates_sent_ = false;
-    if (now < next_attempt_) {
-      return false;
+    last_error_ = transport_->Open();
+    if (last_error_) {
+      RetryLater(now);
+      return;
     }
-    if (const std::error_code error = transport_->Open()) {
-      last_error_ = error;
-      pause_ = std::clamp(pause_ * 2, std::chrono::seconds{1}, kLongestPause);
-      next_attempt_ = now + pause_;
-      return false;
-    }
-    pause_ = std::chrono::seconds{0};
     encoder_->Restart();
   }
   last_error_ = SendTemplates(now);
-  return templates_sent_;
+  if (last_error_) {
+    RetryLater(now);
+  }
+}
+
+void Collector::RetryLater(Timestamp now) {
+  pause_ = std::clamp(pause_ * 2, std::chrono::seconds{1}, kLongestPause);
+  next_attempt_ = now + pause_;
 }
 
 std::error_code Collector::SendTemplates(Timestamp now) {
@@ -115,6 +118,7 @@ std::error_code Collector::SendTemplates(Timestamp now) {
       Deliver(message, now);  // begun before, and behind the templates now
     } else if (!error) {
       TakeLateError();
+      last_sent_ = 0;  // a later error speaks of the templates
       error = transport_->Send(message.octets);
     }
   });
@@ -126,20 +130,22 @@ std::error_code Collector::SendTemplates(Timestamp now) {
 void Collector::Deliver(const Message& message, Timestamp now) {
   waiting_ = false;
   TakeLateError();
-  if (!transport_->IsOpen() || !templates_sent_) {
+  last_sent_ = 0;
+  if (!templates_sent_ || !transport_->IsOpen()) {
+    templates_sent_ = false;
     Drop(message.flow_records, last_error_);
     return;
   }
-  last_sent_ = 0;
   if (const std::error_code error = transport_->Send(message.octets)) {
     last_error_ = error;
     if (!transport_->IsOpen()) {
       templates_sent_ = false;
-      next_attempt_ = now;
+      RetryLater(now);
     }
     Drop(message.flow_records, error);
     return;
   }
+  pause_ = std::chrono::seconds{0};
   last_sent_ = message.flow_records;
   counts_.sent += message.flow_records;
 }

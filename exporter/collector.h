@@ -31,7 +31,8 @@ class Collector final : public Output {
   void RefreshTemplates(tracker::Timestamp now);
   void Deliver(const Message& message, tracker::Timestamp now);
   // Opens if it is time to try; templates first.
-  bool Connect(tracker::Timestamp now);
+  void Connect(tracker::Timestamp now);
+  void RetryLater(tracker::Timestamp now);
   std::error_code SendTemplates(tracker::Timestamp now);
   void TakeLateError();
   void Drop(std::uint64_t records, const std::error_code& error);

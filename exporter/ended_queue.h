@@ -34,9 +34,15 @@ class EndedQueue {
     tail_.store(tail_.load(std::memory_order_relaxed) + 1,
                 std::memory_order_release);
   }
+  // Producer. Enough has come together that the consumer should begin.
+  [[nodiscard]] bool QuarterFull() const {
+    return tail_.load(std::memory_order_relaxed) -
+               head_.load(std::memory_order_relaxed) >=
+           places_.size() / 4;
+  }
   // Producer. Call after a batch of commits, and before it waits itself.
   void WakeConsumer() { Wake(consumer_sleeps_); }
-  // Producer. Blocks until there is room; only where capture can wait.
+  // Producer. Blocks until there is room, or for 10 milliseconds.
   void WaitForRoom() {
     WakeConsumer();
     Sleep(producer_sleeps_, std::chrono::milliseconds{10},

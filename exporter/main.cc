@@ -2,6 +2,7 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include <csignal>
 #include <cstdio>
 #include <exception>
 
@@ -26,6 +27,8 @@ void OccupyStandardDescriptors() {
 
 int main(int argc, char** argv) {
   OccupyStandardDescriptors();
+  // Asking for a summary must not end a program that is about to start.
+  std::signal(SIGUSR1, SIG_IGN);
   try {
     const exporter::CommandLine line = exporter::ParseCommandLine(argc, argv);
     if (line.answer) {

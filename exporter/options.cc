@@ -37,7 +37,7 @@ po::options_description Visible() {
       "udp://HOST:PORT, tcp://HOST:PORT or file:PATH, with parameters as in "
       "?profile=generic&uniflow; several are served alike")(
       "write,w", po::value<std::string>()->value_name("FILE"),
-      "write an IPFIX file (RFC 5655)")(
+      "write an IPFIX file (RFC 5655), - for the standard output")(
       "format", po::value<std::string>()->value_name("table|json"),
       "print the records on the standard output, too")(
       "profile",

@@ -104,15 +104,17 @@ struct Pipeline::Recorder {
     Push(flow, reason);
   }
 
-  // A file waits for the outputs; an interface does not, and counts what finds
-  // no room.
+  // A file, and an interface that is not read any more, waits for the outputs.
+  // Else the kernel's buffer bridges a short wait, as when many flows end in
+  // one sweep; what finds no room then is counted.
   void Push(const Tracker::Flow& flow, tracker::EndReason reason) {
     const std::uint64_t packets = flow.stats.Packets();
     if (packets == 0) {
       return;  // ended after its last interval was reported
     }
     EndedInterval* place = pipeline.ended_.Reserve();
-    while (place == nullptr && !pipeline.live_) {
+    while (place == nullptr && (patient || waits_left > 0)) {
+      --waits_left;
       pipeline.ended_.WaitForRoom();
       place = pipeline.ended_.Reserve();
     }
@@ -124,6 +126,18 @@ struct Pipeline::Recorder {
     *place = {flow.key, flow.stats, reason, pipeline.tracker_.Clock()};
     pipeline.ended_.Commit();
     report.packets_in_records += packets;
+    if (pipeline.ended_.QuarterFull()) {
+      pipeline.ended_.WakeConsumer();
+    }
+  }
+
+  // Now and then, and at the end: it costs system calls.
+  void PublishIfDue() {
+    const Timestamp now = pipeline.clock_.Now();
+    if (now >= next_publish) {
+      next_publish = now + kTick;
+      Publish();
+    }
   }
 
   void Publish() {
@@ -138,8 +152,13 @@ struct Pipeline::Recorder {
                                 report.packets_seen});
   }
 
+  static constexpr int kWaits = 10;  // of 10 ms, for each burst or sweep
+
   Pipeline& pipeline;
-  CaptureReport report;
+  bool patient;
+  int waits_left = kWaits;
+  Timestamp next_publish{};
+  CaptureReport report{};
 };
 
 Pipeline::Pipeline(const Options& options, const Clock& clock) try
@@ -148,35 +167,48 @@ Pipeline::Pipeline(const Options& options, const Clock& clock) try
       source_(OpenSource(options)),
       tracker_(options.tracker),
       outputs_(OpenOutputs(options)),
+      prints_(options.format.has_value()),
       ended_(kRingPlaces) {
 } catch (const std::bad_alloc&) {
   throw SetupError("--max-flows: not enough memory for " +
                    std::to_string(options.tracker.max_flows) + " flows");
 }
 
-void Pipeline::Measure() {
-  Recorder recorder{*this, {}};
-  while (!stop_.load(std::memory_order_relaxed)) {
-    const Next next = source_->Read();
-    if (next == Next::kEnd) {
-      break;
+bool Pipeline::MeasureBurst(Recorder& recorder) {
+  const Next next = source_->Read();
+  recorder.waits_left = Recorder::kWaits;
+  if (next == Next::kFrames) {
+    const auto frames = source_->Frames();
+    const std::uint64_t tracked = tracker_.Stats().packets_tracked;
+    recorder.report.packets_seen += frames.size();
+    tracker_.TrackBurst(frames, recorder);
+    if (live_ && tracker_.Stats().packets_tracked == tracked) {
+      // Time passes with frames that are no packets, too.
+      tracker_.Sweep(frames.back().time, recorder);
     }
-    if (next == Next::kFrames) {
-      const auto frames = source_->Frames();
-      const std::uint64_t tracked = tracker_.Stats().packets_tracked;
-      recorder.report.packets_seen += frames.size();
-      tracker_.TrackBurst(frames, recorder);
-      if (live_ && tracker_.Stats().packets_tracked == tracked) {
-        // Time passes with frames that are no packets, too.
-        tracker_.Sweep(frames.back().time, recorder);
-      }
-    } else {
-      tracker_.Sweep(clock_.Now() - kCaptureDelay, recorder);
-    }
-    ended_.WakeConsumer();
-    recorder.Publish();
+  } else if (next == Next::kIdle) {
+    tracker_.Sweep(clock_.Now() - kCaptureDelay, recorder);
   }
-  // A flow that was idle for long enough when the capture ended, ended by that.
+  ended_.WakeConsumer();
+  recorder.PublishIfDue();
+  return next != Next::kEnd;
+}
+
+void Pipeline::Measure() {
+  Recorder recorder{.pipeline = *this, .patient = !live_};
+  bool more = true;
+  while (more && !stop_.load(std::memory_order_relaxed)) {
+    more = MeasureBurst(recorder);
+  }
+  // What was on the wire before the signal may still be on its way.
+  const Timestamp end = clock_.Now() + kCaptureDelay;
+  while (more && live_ && clock_.Now() < end) {
+    more = MeasureBurst(recorder);
+  }
+
+  // Beyond this point nothing is captured any more, so nothing is lost by
+  // waiting. A flow that was idle for long enough ended by that.
+  recorder.patient = true;
   tracker_.Sweep(tracker_.Clock(), recorder);
   tracker_.Finish(recorder);
   recorder.Publish();
@@ -225,7 +257,8 @@ void Pipeline::Export() {
 void Pipeline::Supervise(int done) {
   sigset_t signals = HandledSignals();
   const Descriptor signal_fd(signalfd(-1, &signals, SFD_CLOEXEC));
-  const bool progress = !live_ && isatty(STDERR_FILENO) == 1;
+  const bool progress = !live_ && isatty(STDERR_FILENO) == 1 &&
+                        !(prints_ && isatty(STDOUT_FILENO) == 1);
   const auto start = std::chrono::steady_clock::now();
   for (;;) {
     std::array<pollfd, 2> ready{
@@ -243,6 +276,7 @@ void Pipeline::Supervise(int done) {
         Print(SummaryText(capture_report_.Latest(), export_report_.Latest()));
       } else {
         stop_.store(true);
+        sigdelset(&signals, SIGUSR1);
         pthread_sigmask(SIG_UNBLOCK, &signals, nullptr);
       }
     } else if (progress) {
@@ -262,6 +296,9 @@ int Pipeline::Run() {
   pthread_sigmask(SIG_BLOCK, &signals, nullptr);
   std::signal(SIGPIPE, SIG_IGN);  // a closed output is an error like others
   const Descriptor done(eventfd(0, EFD_CLOEXEC));
+  if (const std::string notice = source_->Notice(); !notice.empty()) {
+    Print("spanfix: " + notice + '\n');
+  }
 
   std::thread capture([this] { Measure(); });
   std::thread exporting([this, &done] {

@@ -41,6 +41,8 @@ class Pipeline {
   // Takes the tracker's events that become records.
   struct Recorder;
 
+  // One Read() of the source; false when there is no more.
+  bool MeasureBurst(Recorder& recorder);
   void Measure();
   void Export();
   void Supervise(int done);
@@ -51,6 +53,7 @@ class Pipeline {
   std::unique_ptr<Source> source_;
   Tracker tracker_;
   std::vector<std::unique_ptr<Output>> outputs_;
+  bool prints_;  // records on the standard output
 
   EndedQueue ended_;
   std::atomic<bool> stop_{false};

@@ -73,6 +73,10 @@ void FillReverse(const SideStats& side, templates::FlowRecord& record) {
   record.reverse_later_tcp_flags = side.later_tcp_flags;
 }
 
+std::uint16_t IcmpTypeCode(const SideStats& side) {
+  return static_cast<std::uint16_t>(side.icmp_type << 8 | side.icmp_code);
+}
+
 void FillKey(const EndedInterval& ended, templates::FlowRecord& record) {
   const tracker::FlowStats& stats = ended.stats;
   const std::size_t source = stats.Endpoint(Side::kInitiator);
@@ -89,8 +93,8 @@ void FillKey(const EndedInterval& ended, templates::FlowRecord& record) {
   record.ingress_interface = stats.interface;
   if (ended.key.protocol == tracker::kIcmp ||
       ended.key.protocol == tracker::kIcmpV6) {
-    record.icmp_type_code =
-        static_cast<std::uint16_t>(stats.icmp_type << 8 | stats.icmp_code);
+    record.icmp_type_code = IcmpTypeCode(stats.Of(Side::kInitiator));
+    record.reverse_icmp_type_code = IcmpTypeCode(stats.Of(Side::kResponder));
     // Where collectors look that do not know elements 32 and 139.
     record.destination_port = record.icmp_type_code;
   }

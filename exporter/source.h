@@ -39,6 +39,10 @@ class Source {
   [[nodiscard]] virtual std::span<const tracker::Frame> Frames() const = 0;
   // After kEnd: why, naming the file or interface; empty for a regular end.
   [[nodiscard]] virtual std::string Error() const = 0;
+  // After opening: what the user should know, such as that the interface would
+  // not go into promiscuous mode; else empty.
+  [[nodiscard]] virtual std::string Notice() const { return ""; }
+  // Costs system calls: not for every burst.
   [[nodiscard]] virtual CaptureCounts Counts() = 0;
   // How much of a file was read, and of how much; 0 of 0 for an interface.
   // Compressed octets for a compressed file.

@@ -196,8 +196,8 @@ class TableFormat {
 
   static std::string Cause(const FlowRecord& record) {
     constexpr std::array<const char*, 8> kCauses = {
-        "", "fin", "rst", "idle", "evicted", "active", "forced", "reused"};
-    return kCauses[std::min<std::size_t>(record.end_cause, 7)];
+        "", "fin", "rst", "idle", "evicted", "active", "shutdown", "replaced"};
+    return kCauses.at(record.end_cause);
   }
 };
 
@@ -211,6 +211,11 @@ class TextOutput final : public Output {
     ++counts_.made;
     Write(format_.Line(record));
     ++waiting_;
+    // A reader that goes away early got what was printed until then.
+    constexpr std::uint64_t kSettle = 256;
+    if (waiting_ == kSettle) {
+      Flush();
+    }
   }
   void Tick(tracker::Timestamp /*now*/) override { Flush(); }
   void Finish(tracker::Timestamp /*now*/) override {

@@ -23,7 +23,8 @@ class Transport {
 
   // Connects, also again after an error. A new connection knows no templates.
   [[nodiscard]] virtual std::error_code Open() = 0;
-  [[nodiscard]] virtual bool IsOpen() const = 0;
+  // Asks the world: false as soon as the peer is known to have closed.
+  [[nodiscard]] virtual bool IsOpen() = 0;
   // Hands over all of `message`. After an error it may have arrived in part;
   // a transport for which that matters is then no longer open.
   [[nodiscard]] virtual std::error_code Send(

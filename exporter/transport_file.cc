@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <fcntl.h>
+#include <unistd.h>
 
 #include <cerrno>
 
@@ -12,16 +13,21 @@ namespace {
 
 std::error_code LastError() { return {errno, std::generic_category()}; }
 
-// An IPFIX file (RFC 5655): the messages, one after the other. Until the first
+// An IPFIX file (RFC 5655): the messages, one after the other; "-" is the
+// standard output. Until the first
 // message an older file keeps its content, and one that is new goes away again
 // when the program cannot start.
 class FileTransport final : public Transport {
  public:
   explicit FileTransport(const CollectorUrl& url) : path_(url.path) {
     constexpr int kFlags = O_WRONLY | O_CREAT | O_CLOEXEC;
-    file_ = Descriptor(open(path_.c_str(), kFlags | O_EXCL, 0644));
-    created_ = file_.Valid();
-    if (!created_ && errno == EEXIST) {
+    if (path_ == "-") {
+      file_ = Descriptor(dup(STDOUT_FILENO));
+    } else {
+      file_ = Descriptor(open(path_.c_str(), kFlags | O_EXCL, 0644));
+      created_ = file_.Valid();
+    }
+    if (!file_.Valid() && errno == EEXIST) {
       file_ = Descriptor(open(path_.c_str(), kFlags, 0644));
     }
     if (!file_.Valid()) {
@@ -38,7 +44,7 @@ class FileTransport final : public Transport {
   }
 
   std::error_code Open() override { return {}; }
-  [[nodiscard]] bool IsOpen() const override { return file_.Valid(); }
+  [[nodiscard]] bool IsOpen() override { return file_.Valid(); }
 
   // A file that took half a message, as on a full disk, goes back to where it
   // was: what was written stays readable, and later messages may fit again.

@@ -16,9 +16,10 @@
 namespace exporter {
 namespace {
 
-constexpr std::chrono::seconds kConnectTimeout{5};
+// The other outputs wait meanwhile.
+constexpr std::chrono::seconds kConnectTimeout{1};
 // A collector that takes nothing for so long is taken for dead.
-constexpr std::chrono::seconds kStallTimeout{30};
+constexpr std::chrono::seconds kStallTimeout{10};
 constexpr std::chrono::seconds kCloseTimeout{5};
 
 std::error_code LastError() { return {errno, std::generic_category()}; }
@@ -43,7 +44,20 @@ class TcpTransport final : public Transport {
     return error;
   }
 
-  [[nodiscard]] bool IsOpen() const override { return socket_.Valid(); }
+  // A collector never sends, so anything to be read is the end: without this
+  // look, the first message after it would be taken and lost.
+  [[nodiscard]] bool IsOpen() override {
+    if (!socket_.Valid()) {
+      return false;
+    }
+    char octet = 0;
+    const ssize_t got =
+        recv(socket_.Get(), &octet, sizeof(octet), MSG_PEEK | MSG_DONTWAIT);
+    if (got == 0 || (got < 0 && errno != EAGAIN && errno != EINTR)) {
+      socket_.Reset();
+    }
+    return socket_.Valid();
+  }
 
   std::error_code Send(std::span<const std::uint8_t> message) override {
     while (!message.empty()) {

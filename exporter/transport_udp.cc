@@ -36,7 +36,7 @@ class UdpTransport final : public Transport {
     return error;
   }
 
-  [[nodiscard]] bool IsOpen() const override { return socket_.Valid(); }
+  [[nodiscard]] bool IsOpen() override { return socket_.Valid(); }
 
   std::error_code Send(std::span<const std::uint8_t> message) override {
     const ssize_t sent =

@@ -51,7 +51,8 @@ struct FlowRecord {
   std::uint16_t source_port = 0;
   std::uint16_t destination_port = 0;  // ICMP: type << 8 | code
   std::uint16_t icmp_type_code = 0;    // type << 8 | code
-  std::uint16_t vlan_id = 0;           // 0: untagged
+  std::uint16_t reverse_icmp_type_code = 0;
+  std::uint16_t vlan_id = 0;  // 0: untagged
   std::uint8_t protocol = 0;
   std::uint8_t ip_version = 0;
   std::uint8_t class_of_service = 0;

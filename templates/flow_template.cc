@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "templates/flow_template.h"
 
+#include <algorithm>
 #include <array>
 #include <string_view>
 #include <utility>
@@ -89,13 +90,16 @@ FlowRecord ReverseOf(const FlowRecord& record) {
   FlowRecord reverse = record;
   std::swap(reverse.source_address, reverse.destination_address);
   std::swap(reverse.source_mac, reverse.destination_mac);
-  if (record.protocol != kIcmp && record.protocol != kIcmpV6) {
+  if (record.protocol == kIcmp || record.protocol == kIcmpV6) {
+    reverse.icmp_type_code = record.reverse_icmp_type_code;
+    reverse.destination_port = record.reverse_icmp_type_code;
+  } else {
     std::swap(reverse.source_port, reverse.destination_port);
   }
   reverse.start_ms = record.reverse_start_ms;
   reverse.end_ms = record.reverse_end_ms;
-  reverse.duration_ms =
-      static_cast<std::uint32_t>(reverse.end_ms - reverse.start_ms);
+  reverse.duration_ms = static_cast<std::uint32_t>(
+      std::min<std::uint64_t>(reverse.end_ms - reverse.start_ms, 0xffffffff));
   reverse.octets = record.reverse_octets;
   reverse.packets = record.reverse_packets;
   reverse.class_of_service = record.reverse_class_of_service;
@@ -129,8 +133,8 @@ std::size_t IndexOf(const Shape& shape) {
 }
 
 Shape ShapeAt(std::size_t index) {
-  return {.ip_version = static_cast<std::uint8_t>(
-              index / 2 / kTransports == 0 ? 4 : 6),
+  return {.ip_version =
+              static_cast<std::uint8_t>(index / 2 / kTransports == 0 ? 4 : 6),
           .transport = static_cast<Transport>(index / 2 % kTransports),
           .biflow = index % 2 == 1};
 }

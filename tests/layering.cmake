@@ -62,7 +62,8 @@ only_std(tracker)
 only_std(templates)
 
 # Each outside library is known to one place.
-only_in(exporter "^<pcap" source_pcap.cc)
+only_in(exporter "^<pcap" pcap.h)
+only_in(exporter "^\"exporter/pcap\\.h\"" pcap.cc capture_file.cc source_live.cc)
 only_in(exporter "^<boost" options.cc)
 only_in(exporter "^<fixbuf" fixbuf.h ipfix_encoder.cc)
 only_in(exporter "^<zlib" capture_stream.cc)

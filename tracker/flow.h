@@ -49,6 +49,8 @@ struct SideStats {
   std::uint8_t ttl_minimum = 0;
   std::uint8_t ttl_maximum = 0;
   bool seen = false;  // it sent a packet, in this interval or an earlier one
+  std::uint8_t icmp_type = 0;  // of the side's first packet in the flow
+  std::uint8_t icmp_code = 0;
 };
 
 struct FlowStats {
@@ -58,8 +60,6 @@ struct FlowStats {
   std::uint64_t id = 0;  // 1, 2, ... in order of creation
   Orientation initiator = Orientation::kFirstToSecond;
   std::uint8_t protocol = 0;
-  std::uint8_t icmp_type = 0;  // of the first packet
-  std::uint8_t icmp_code = 0;
   // There is better evidence for the initiator than the order of arrival.
   bool direction_known = false;
   // Both sides closed or one reset; what comes now are stragglers.

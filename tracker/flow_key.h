@@ -37,8 +37,8 @@ constexpr Side Other(Side side) {
 struct FlowKey {
   std::array<IpAddress, 2> address;
   std::array<std::uint16_t, 2> port{};  // 0 where the protocol has none
-  std::uint32_t tunnel_id = 0;  // 0 unless the extractor was told to use it
-  std::uint16_t vlan_id = 0;    // likewise
+  std::uint32_t tunnel_id = 0;          // for extractors that look into tunnels
+  std::uint16_t vlan_id = 0;  // 0 unless the extractor was told to use it
   std::uint8_t protocol = 0;
   std::uint8_t ip_version = 0;
 

@@ -13,7 +13,8 @@
 //   * Every flow that was Started gets exactly one Ended.
 //   * The clock is the latest time of a packet or a Sweep(); it never runs
 //     backwards. A packet older than the clock counts as seen now. One packet
-//     far in the future does not move the clock until a second one agrees.
+//     far in the future, or the first one far ahead of the second, does not
+//     move the clock; two that agree do.
 #pragma once
 
 #include <algorithm>
@@ -121,7 +122,6 @@ class FlowTracker {
   struct Suspect {
     Timestamp time;
     SlotIndex slot = kNoSlot;
-    std::uint64_t flow_id = 0;
   };
 
   // tracker_memory.h: slots, rings and the clock.

@@ -169,8 +169,6 @@ SlotIndex FlowTracker<E, State>::Start(const Item& item, Timestamp now,
   FlowStats& stats = slab_[slot].flow.stats;
   stats.initiator = item.extracted.orientation;
   stats.protocol = packet.protocol;
-  stats.icmp_type = packet.icmp_type;
-  stats.icmp_code = packet.icmp_code;
   stats.initiator_mac = packet.source_mac;
   stats.responder_mac = packet.destination_mac;
   stats.vlan_id = packet.vlan_id;
@@ -266,7 +264,11 @@ void FlowTracker<E, State>::Count(const Packet& packet, SideStats& side) {
   side.tcp_flags |= packet.tcp.flags;
   (side.seen ? side.later_tcp_flags : side.initial_tcp_flags) |=
       packet.tcp.flags;
-  side.seen = true;
+  if (!side.seen) {
+    side.icmp_type = packet.icmp_type;
+    side.icmp_code = packet.icmp_code;
+    side.seen = true;
+  }
 }
 
 template <Extractor E, typename State>
@@ -329,6 +331,8 @@ void FlowTracker<E, State>::CutInterval(SlotIndex slot, Timestamp now,
     SideStats next;
     next.seen = side.seen;
     next.initial_tcp_flags = side.initial_tcp_flags;
+    next.icmp_type = side.icmp_type;
+    next.icmp_code = side.icmp_code;
     side = next;
   }
   flow.stats.interval_start = now;

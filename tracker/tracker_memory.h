@@ -105,6 +105,7 @@ void FlowTracker<E, State>::AdvanceClock(Timestamp time) {
     clock_set_ = true;
     clock_ = time;
     last_sweep_ = time;
+    suspect_ = Suspect{time};  // nothing speaks for the first time but itself
     return;
   }
   if (suspect_ && time >= suspect_->time) {
@@ -115,6 +116,11 @@ void FlowTracker<E, State>::AdvanceClock(Timestamp time) {
     ClearSuspect();
     suspect_ = Suspect{time};
     return;
+  }
+  const bool only_first_packet = suspect_ && suspect_->time == clock_;
+  if (only_first_packet && clock_ - time > kPlausibleStep) {
+    clock_ = time;  // the one time that it is set back
+    last_sweep_ = time;
   }
   ClearSuspect();
   clock_ = std::max(clock_, time);

@@ -325,7 +325,7 @@ class CutCapture(EndToEnd):
         for frame, (at, octets, length) in enumerate(wire.frames):
             wire.frames[frame] = at // 1000 * 1000, octets, length
         self.exported_up_to_the_cut(path, self.first(wire, -1),
-                                    naming=['truncated'])
+                                    naming=['cut off'])
 
     def test_a_compressed_capture_cut_in_the_middle(self):
         # The compressed stream breaks off exactly behind a flushed part.

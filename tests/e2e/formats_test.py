@@ -59,7 +59,14 @@ def halves(biflow):
         if name in reverse:
             reverse[name] = biflow[reversed_name]
     swapped = list(SWAPPED)
-    if biflow['protocolIdentifier'] not in (1, 58):
+    answers = {8 << 8: 0, 128 << 8: 129 << 8}  # echo
+    if biflow['protocolIdentifier'] in (1, 58):
+        answer = answers[biflow['destinationTransportPort']]
+        reverse['destinationTransportPort'] = answer
+        for name in ('icmpTypeCodeIPv4', 'icmpTypeCodeIPv6'):
+            if name in reverse:
+                reverse[name] = answer
+    else:
         swapped.append(PORTS)
     for one, other in swapped:
         if one in reverse:
@@ -97,11 +104,11 @@ class Formats(EndToEnd):
             rows['udp', '[2001:db8::10]:40005', '[2001:db8:ffff::80]:514'],
             ['2023-11-14', '22:13:20.046', '0.000', 'udp',
              '[2001:db8::10]:40005', '[2001:db8:ffff::80]:514', '1/0', '54/0',
-             'S0', 'forced', 'D'])
+             'S0', 'shutdown', 'D'])
         self.assertEqual(
             rows['icmp', '192.0.2.10', '198.51.100.80'][:10],
             ['2023-11-14', '22:13:20.020', '0.003', 'icmp', '192.0.2.10',
-             '198.51.100.80', '2/2', '72/72', 'OTH', 'forced'])
+             '198.51.100.80', '2/2', '72/72', 'OTH', 'shutdown'])
 
     def test_the_table_is_asked_for_by_name_as_well(self):
         self.assertEqual(self.succeed('-r', self.input).stdout,

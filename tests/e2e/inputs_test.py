@@ -42,6 +42,17 @@ class Encodings(EndToEnd):
                          snapshot_lengths=[262144, 8192])
         self.same('two.pcapng', content)
 
+    def test_pcapng_of_interfaces_with_different_link_types(self):
+        # Ethernet and raw IP in turn.
+        frames = [(at, octets[14:] if index % 2 else octets, 0)
+                  for index, (at, octets, _) in enumerate(self.wire.frames)]
+        frames = [(at, octets, len(octets)) for at, octets, _ in frames]
+        path = self.file('two.pcapng', pcapng(frames, interfaces=2,
+                                              links=[1, 101]))
+        self.assertEqual(
+            [flow['packetDeltaCount'] for flow in self.flows('-r', path)],
+            [flow['packetDeltaCount'] for flow in self.expected])
+
     def test_gzip(self):
         self.same('pcap.gz', gzipped(pcap(self.wire.frames)))
         self.same('pcapng.gz', gzipped(pcapng(self.wire.frames)))

@@ -51,6 +51,12 @@ sender.bind((source, 5555))
 for _ in range(int(count)):
     sender.sendto(b'hello', (destination, int(port)))
 """
+SEND_FLOWS = """
+import socket, sys
+sender = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+for i in range(int(sys.argv[2])):
+    sender.sendto(b'hello', (sys.argv[1], 10000 + i))
+"""
 CONNECT_REFUSED = """
 import socket, sys
 try:
@@ -368,6 +374,38 @@ class Live(EndToEnd):
                                  (4, 4, {'shutdown': 2}))
                 self.assertEqual(summary.outputs[0].sent, 2)
                 self.assertNotIn('\nspanfix:', '\n' + spanfix.stderr())
+
+    def many_flows(self, *arguments):
+        """More conversations than the ring holds between the threads."""
+        flows = 30000
+        path = os.path.join(self.directory, 'flows.ipfix')
+        spanfix = self.spanfix('-w', path, *arguments, f'udp and src host {A}')
+        self.net.run_python(self.net.a, SEND_FLOWS, B, flows)
+        spanfix.seen(flows)
+        return flows, path, spanfix
+
+    def test_a_signal_loses_no_flow_however_many_there_are(self):
+        flows, path, spanfix = self.many_flows()
+        self.assertEqual(spanfix.stop(), 0)
+        summary = Summary(spanfix.stderr())
+        self.assertEqual((summary.in_records, summary.left_out),
+                         (flows, 0), summary.text)
+        self.assertEqual(len([r for r in read_file(path).records]), flows)
+
+    def test_many_flows_that_end_in_one_sweep_are_all_exported(self):
+        flows, path, spanfix = self.many_flows('--idle-timeout-udp', 2)
+        poll_until(lambda: spanfix.summary().ended == flows, 'all have ended')
+        self.assertEqual(spanfix.stop(), 0)
+        summary = Summary(spanfix.stderr())
+        self.assertEqual((summary.in_records, summary.left_out),
+                         (flows, 0), summary.text)
+
+    def test_what_was_on_the_wire_before_the_signal_is_measured(self):
+        for _ in range(3):
+            spanfix = self.spanfix('--format', 'json', 'udp port 7779')
+            self.send_udp(7779, 100)
+            self.assertEqual(spanfix.stop(), 0)
+            self.assertEqual(Summary(spanfix.stderr()).seen, 100)
 
     def test_a_signal_ends_a_run_that_saw_nothing(self):
         spanfix = self.spanfix('--format', 'json', 'udp port 7778')

@@ -250,9 +250,9 @@ def pcap(frames, nanoseconds=False, big_endian=False, link=1):
     return b''.join(parts)
 
 
-def pcapng(frames, interfaces=1, link=1, snapshot_lengths=(262144,)):
-    """Frames are dealt to the interfaces in turn. The second interface counts
-    in nanoseconds, the others in microseconds."""
+def pcapng(frames, interfaces=1, links=(1,), snapshot_lengths=(262144,)):
+    """Frames, links and snapshot lengths are dealt to the interfaces in turn. The
+    second interface counts in nanoseconds, the others in microseconds."""
     def block(kind, body):
         body += b'\0' * (-len(body) % 4)
         return (struct.pack('<II', kind, len(body) + 12) + body +
@@ -263,9 +263,10 @@ def pcapng(frames, interfaces=1, link=1, snapshot_lengths=(262144,)):
         # Option 9 is if_tsresol, a negative power of ten.
         resolution = 9 if number == 1 else 6
         options = struct.pack('<HHB3xHH', 9, 1, resolution, 0, 0)
-        parts.append(block(1, struct.pack(
-            '<HHI', link, 0, snapshot_lengths[number % len(snapshot_lengths)]) +
-            options))
+        description = struct.pack(
+            '<HHI', links[number % len(links)], 0,
+            snapshot_lengths[number % len(snapshot_lengths)])
+        parts.append(block(1, description + options))
     for index, (at, octets, wire_length) in enumerate(frames):
         interface = index % interfaces
         stamp = at if interface == 1 else at // 1000

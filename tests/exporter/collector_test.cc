@@ -33,6 +33,7 @@ struct World {
   std::error_code late_error;  // for the next LateError()
   std::error_code close_error;
   bool error_closes = true;
+  bool peer_closes = false;  // seen at the next IsOpen()
 };
 
 class FakeTransport final : public Transport {
@@ -47,7 +48,10 @@ class FakeTransport final : public Transport {
     }
     return world_.open_error;
   }
-  [[nodiscard]] bool IsOpen() const override { return open_; }
+  [[nodiscard]] bool IsOpen() override {
+    open_ = open_ && !std::exchange(world_.peer_closes, false);
+    return open_;
+  }
   std::error_code Send(std::span<const std::uint8_t> message) override {
     if (world_.send_error) {
       open_ = !world_.error_closes;
@@ -239,6 +243,29 @@ TEST_F(CollectorSession, KeepsWhatWasBegunWhenTheConnectionBroke) {
   collector_->Finish(kStart + seconds{4});
   EXPECT_EQ(Arrived() + Dropped(), 21U);
   EXPECT_GE(Arrived(), 2U);
+}
+
+TEST_F(CollectorSession, NoticesThatThePeerClosedBeforeItBeginsAMessage) {
+  Make("tcp://h");
+  Add(1);
+  collector_->Tick(kStart + seconds{2});
+  world_.peer_closes = true;
+  Add(1, kStart + seconds{4});
+  collector_->Finish(kStart + seconds{5});
+  EXPECT_EQ(TemplateRounds(), 2U);
+  EXPECT_EQ(Arrived(), 2U);
+  EXPECT_EQ(Dropped(), 0U);
+}
+
+// Accepted, then refused, for ever: not a reconnect for every record.
+TEST_F(CollectorSession, WaitsLongerWhenConnectionsOpenButTakeNothing) {
+  Make("tcp://h");
+  for (int second = 0; second < 100; ++second) {
+    world_.send_error = Error(std::errc::connection_reset);
+    Add(1, kStart + seconds{second});
+    collector_->Tick(kStart + seconds{second});
+  }
+  EXPECT_LE(world_.connected_at.size(), 10U);
 }
 
 TEST_F(CollectorSession, WaitsLongerAfterEachFailedAttempt) {

@@ -78,8 +78,8 @@ TEST(MakeRecord, IcmpTypeAndCodeAreAlsoTheDestinationPort) {
   EndedInterval ended = Conversation();
   ended.key.protocol = tracker::kIcmp;
   ended.key.port = {0, 0};
-  ended.stats.icmp_type = 8;
-  ended.stats.icmp_code = 1;
+  ended.stats.sides[0].icmp_type = 8;
+  ended.stats.sides[0].icmp_code = 1;
   const auto record = MakeRecord(ended);
   EXPECT_EQ(record.icmp_type_code, 0x0801);
   EXPECT_EQ(record.destination_port, 0x0801);

@@ -146,12 +146,16 @@ TEST(ReverseOf, CarriesTheRespondersCountsTimesAndFlags) {
   EXPECT_EQ(reverse.reverse_packets, 0U);
 }
 
-TEST(ReverseOf, KeepsTypeAndCodeOfIcmpInTheDestinationPort) {
+TEST(ReverseOf, HasTypeAndCodeOfTheAnswer) {
   FlowRecord record = test_support::SampleRecord();
-  record.protocol = 1;
+  record.protocol = 58;
   record.source_port = 0;
-  record.destination_port = 0x0800;
-  EXPECT_EQ(ReverseOf(record).destination_port, 0x0800);
+  record.destination_port = 0x8000;
+  record.icmp_type_code = 0x8000;
+  record.reverse_icmp_type_code = 0x8100;
+  EXPECT_EQ(ReverseOf(record).icmp_type_code, 0x8100);
+  EXPECT_EQ(ReverseOf(record).destination_port, 0x8100);
+  EXPECT_EQ(ReverseOf(record).source_port, 0);
 }
 
 }  // namespace

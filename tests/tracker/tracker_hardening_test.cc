@@ -15,6 +15,7 @@ namespace {
 using namespace std::chrono_literals;
 using testing::ElementsAre;
 using testing::IsEmpty;
+using testing::UnorderedElementsAre;
 using tracker::EndReason;
 using tracker::FlowStats;
 using tracker::kAck;
@@ -308,6 +309,19 @@ TEST(Clock, TheFlowOfTheAbsurdTimestampExpiresLikeTheOthers) {
 
   EXPECT_THAT(flows.Take(),
               ElementsAre("ended 1 idle_timeout", "ended 2 idle_timeout"));
+}
+
+TEST(Clock, FirstTimestampMayBeTheAbsurdOne) {
+  Observed<> flows;
+  flows.Track(Query(1001), 1000h);
+  flows.Track(Query(1002), 1s);
+  flows.Take();
+
+  flows.Sweep(61s);
+
+  EXPECT_EQ(flows.tracker.Clock(), kStart + 61s);
+  EXPECT_THAT(flows.Take(), UnorderedElementsAre("ended 1 idle_timeout",
+                                                 "ended 2 idle_timeout"));
 }
 
 TEST(Clock, TwoAgreeingFutureTimestampsMoveIt) {
