@@ -167,12 +167,11 @@ void Collector::Drop(std::uint64_t records, const std::error_code& error) {
   }
 }
 
-std::unique_ptr<Output> OpenCollector(const CollectorUrl& url,
-                                      bool must_connect) {
+std::unique_ptr<Output> OpenCollector(const CollectorUrl& url, bool live) {
   std::unique_ptr<Transport> transport;
   switch (url.scheme) {
     case Scheme::kUdp:
-      transport = MakeUdpTransport(url);
+      transport = MakeUdpTransport(url, !live);
       break;
     case Scheme::kTcp:
       transport = MakeTcpTransport(url);
@@ -182,7 +181,7 @@ std::unique_ptr<Output> OpenCollector(const CollectorUrl& url,
       break;
   }
   if (const std::error_code error = transport->Open();
-      error && (must_connect || url.scheme != Scheme::kTcp)) {
+      error && (!live || url.scheme != Scheme::kTcp)) {
     throw SetupError("collector '" + url.text +
                      "': cannot connect: " + error.message());
   }

@@ -52,9 +52,8 @@ class Collector final : public Output {
   std::uint64_t last_sent_ = 0;  // records of the last message
 };
 
-// Resolves, connects (a collector that refuses now may be there later, unless
-// `must_connect`), makes files. Throws SetupError.
-std::unique_ptr<Output> OpenCollector(const CollectorUrl& url,
-                                      bool must_connect);
+// Resolves, connects, makes files. Throws SetupError. With `live`, a TCP
+// collector that refuses now may come later; without, UDP is paced.
+std::unique_ptr<Output> OpenCollector(const CollectorUrl& url, bool live);
 
 }  // namespace exporter

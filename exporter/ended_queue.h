@@ -3,7 +3,9 @@
 //
 // One producer, one consumer, a fixed number of places. The places are written
 // and read in place; positions only grow. Either side sleeps when it has
-// nothing to do, and is woken by the other.
+// nothing to do, and is woken by the other: a position is moved before the look
+// at the sleeper, who says that he sleeps before the look at the positions, all
+// sequentially consistent, so one of them sees the other.
 #pragma once
 
 #include <atomic>
@@ -30,10 +32,7 @@ class EndedQueue {
                ? nullptr
                : &places_[tail & mask_];
   }
-  void Commit() {
-    tail_.store(tail_.load(std::memory_order_relaxed) + 1,
-                std::memory_order_release);
-  }
+  void Commit() { tail_.store(tail_.load(std::memory_order_relaxed) + 1); }
   // Producer. Enough has come together that the consumer should begin.
   [[nodiscard]] bool QuarterFull() const {
     return tail_.load(std::memory_order_relaxed) -
@@ -62,8 +61,7 @@ class EndedQueue {
                : &places_[head & mask_];
   }
   void Pop() {
-    head_.store(head_.load(std::memory_order_relaxed) + 1,
-                std::memory_order_release);
+    head_.store(head_.load(std::memory_order_relaxed) + 1);
     // The producer only sleeps when the ring is full; let it refill a good
     // part.
     if (producer_sleeps_.load(std::memory_order_relaxed) &&
@@ -91,8 +89,6 @@ class EndedQueue {
     sleeps.store(false);
   }
   void Wake(const std::atomic<bool>& sleeps) {
-    // Orders the commit before the look at the sleeper.
-    std::atomic_thread_fence(std::memory_order_seq_cst);
     if (sleeps.load()) {
       const std::lock_guard lock(mutex_);
       wake_.notify_all();

@@ -19,9 +19,7 @@ using Seconds = std::int64_t;
 constexpr Seconds kMostSeconds = 604'800;  // a week
 constexpr std::int64_t kMostFlows = 100'000'000;
 
-po::options_description Visible() {
-  const tracker::TrackerConfig tracker;
-  po::options_description options;
+po::options_description InputOptions() {
   po::options_description input("Input, one of them");
   input.add_options()("interface,i",
                       po::value<std::string>()->value_name("NAME"),
@@ -31,6 +29,10 @@ po::options_description Visible() {
       "standard input; several are read in order")(
       "filter", po::value<std::string>()->value_name("BPF"),
       "take only packets that match; the same as a last argument");
+  return input;
+}
+
+po::options_description OutputOptions() {
   po::options_description output("Output; without any, a table of flows");
   output.add_options()(
       "collector,c", po::value<std::vector<std::string>>()->value_name("URL"),
@@ -54,6 +56,11 @@ po::options_description Visible() {
       "template-refresh",
       po::value<Seconds>()->default_value(60)->value_name("SECONDS"),
       "send templates over UDP this often; 0: at the start only");
+  return output;
+}
+
+po::options_description FlowOptions() {
+  const tracker::TrackerConfig tracker;
   po::options_description flows("Flows");
   flows.add_options()(
       "idle-timeout-tcp",
@@ -76,9 +83,17 @@ po::options_description Visible() {
           ->default_value(static_cast<std::int64_t>(tracker.max_flows))
           ->value_name("COUNT"),
       "live flows; one more pushes out the least recently seen");
+  return flows;
+}
+
+po::options_description Visible() {
   po::options_description other("Other");
   other.add_options()("help,h", "print this")("version", "print the version");
-  options.add(input).add(output).add(flows).add(other);
+  po::options_description options;
+  options.add(InputOptions())
+      .add(OutputOptions())
+      .add(FlowOptions())
+      .add(other);
   return options;
 }
 

@@ -64,14 +64,15 @@ std::unique_ptr<Source> OpenSource(const Options& options) {
 std::vector<std::unique_ptr<Output>> OpenOutputs(const Options& options) {
   const bool live = !options.interface.empty();
   std::vector<std::unique_ptr<Output>> outputs;
-  for (const bool files : {false, true}) {
-    for (const CollectorUrl& url : options.collectors) {
-      if ((url.scheme == Scheme::kFile) == files) {
-        if (files) {
-          RefuseToOverwrite(options, url);
-        }
-        outputs.push_back(OpenCollector(url, !live));
-      }
+  for (const CollectorUrl& url : options.collectors) {
+    if (url.scheme != Scheme::kFile) {
+      outputs.push_back(OpenCollector(url, live));
+    }
+  }
+  for (const CollectorUrl& url : options.collectors) {
+    if (url.scheme == Scheme::kFile) {
+      RefuseToOverwrite(options, url);
+      outputs.push_back(OpenCollector(url, live));
     }
   }
   if (options.format) {
@@ -155,7 +156,7 @@ struct Pipeline::Recorder {
   static constexpr int kWaits = 10;  // of 10 ms, for each burst or sweep
 
   Pipeline& pipeline;
-  bool patient;
+  bool patient = false;
   int waits_left = kWaits;
   Timestamp next_publish{};
   CaptureReport report{};

@@ -37,7 +37,10 @@ class Transport {
 };
 
 // Throw SetupError: a name that does not resolve, a file that cannot be made.
-std::unique_ptr<Transport> MakeUdpTransport(const CollectorUrl& url);
+// With `paced`, UDP is sent no faster than a collector with the default socket
+// buffer reads it; Send() waits. For captures, which can wait.
+std::unique_ptr<Transport> MakeUdpTransport(const CollectorUrl& url,
+                                            bool paced);
 std::unique_ptr<Transport> MakeTcpTransport(const CollectorUrl& url);
 std::unique_ptr<Transport> MakeFileTransport(const CollectorUrl& url);
 

@@ -47,6 +47,18 @@ class NfcapdTest(EndToEnd):
         self.assertEqual(sum(int(p) + int(o) for p, o in self.rows(
             '%pkt|%opkt')), run.summary.in_records)
 
+    def test_a_large_capture_does_not_overrun_its_socket(self):
+        wire = Wire()
+        wire.udp(CLIENT, 1, SERVER, 2, answer=None)
+        (at, octets, length), = wire.frames
+        ports = len(octets) - len(b'where?') - 8
+        wire.frames = [
+            (at + i, octets[:ports] + (1 + i % 60000).to_bytes(2, 'big') +
+             (1 + i // 60000).to_bytes(2, 'big') + octets[ports + 4:], length)
+            for i in range(90000)]
+        _, figures = self.collect(wire)
+        self.assertEqual(figures['flows'], 90000)
+
     def test_addresses_ports_and_both_directions_counters_are_shown(self):
         self.collect(everything())
         rows = {(row[0], row[1], row[3]): row for row in self.rows(

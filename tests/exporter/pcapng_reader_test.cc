@@ -99,19 +99,19 @@ Found Read(const Octets& octets) {
 }
 
 constexpr std::uint64_t kSecond = 1'700'000'000;
-const Octets kData = {1, 2, 3, 4, 5};
+const Octets payload = {1, 2, 3, 4, 5};
 
 class PcapngReaderInOrder : public testing::TestWithParam<bool> {};
 
 TEST_P(PcapngReaderInOrder, ReadsAPacket) {
   Writer file(GetParam());
-  file.Section().Interface(1, 0).Enhanced(0, kSecond * 1'000'000 + 7, kData,
+  file.Section().Interface(1, 0).Enhanced(0, kSecond * 1'000'000 + 7, payload,
                                           99);
 
   const Found found = Read(file.octets);
 
   ASSERT_EQ(found.packets.size(), 1U);
-  EXPECT_EQ(found.data[0], kData);
+  EXPECT_EQ(found.data[0], payload);
   EXPECT_EQ(found.packets[0].wire_length, 99U);
   EXPECT_EQ(found.packets[0].link_type, 1);
   EXPECT_EQ(found.packets[0].time.time_since_epoch(),
@@ -122,7 +122,7 @@ TEST_P(PcapngReaderInOrder, ReadsAPacket) {
 TEST_P(PcapngReaderInOrder, TellsInterfacesApart) {
   Writer file(GetParam());
   file.Section().Interface(1, 96).Interface(113, 8192);
-  file.Enhanced(1, 0, kData, 5).Enhanced(0, 0, kData, 5);
+  file.Enhanced(1, 0, payload, 5).Enhanced(0, 0, payload, 5);
 
   const Found found = Read(file.octets);
 
@@ -137,9 +137,9 @@ TEST_P(PcapngReaderInOrder, FollowsTheClockOfTheInterface) {
       .Interface(1, 0, file.Option(9, {9}))
       .Interface(1, 0, file.Option(9, {0x80 | 10}))
       .Interface(1, 0, file.Option(14, file.Field(100, 8)));
-  file.Enhanced(0, 5'000'000'001, kData, 5)
-      .Enhanced(1, 3 * 1024 + 512, kData, 5)
-      .Enhanced(2, 1'000'000, kData, 5);
+  file.Enhanced(0, 5'000'000'001, payload, 5)
+      .Enhanced(1, 3 * 1024 + 512, payload, 5)
+      .Enhanced(2, 1'000'000, payload, 5);
 
   const Found found = Read(file.octets);
 
@@ -155,7 +155,7 @@ TEST_P(PcapngReaderInOrder, FollowsTheClockOfTheInterface) {
 
 TEST_P(PcapngReaderInOrder, CutsASimplePacketAtTheSnapLength) {
   Writer file(GetParam());
-  file.Section().Interface(1, 3).Simple(kData, 60);
+  file.Section().Interface(1, 3).Simple(payload, 60);
 
   const Found found = Read(file.octets);
 
@@ -167,7 +167,7 @@ TEST_P(PcapngReaderInOrder, CutsASimplePacketAtTheSnapLength) {
 TEST_P(PcapngReaderInOrder, SkipsOtherBlocks) {
   Writer file(GetParam());
   file.Section().Interface(1, 0).Block(4, Octets(8)).Block(0xbad, Octets(4));
-  file.Enhanced(0, 0, kData, 5);
+  file.Enhanced(0, 0, payload, 5);
 
   EXPECT_EQ(Read(file.octets).packets.size(), 1U);
 }
@@ -175,7 +175,7 @@ TEST_P(PcapngReaderInOrder, SkipsOtherBlocks) {
 TEST_P(PcapngReaderInOrder, ClampsTimesThatCannotBe) {
   Writer file(GetParam());
   file.Section().Interface(1, 0, file.Option(9, {0}));
-  file.Enhanced(0, ~std::uint64_t{0}, kData, 5);
+  file.Enhanced(0, ~std::uint64_t{0}, payload, 5);
 
   const Found found = Read(file.octets);
 
@@ -188,9 +188,9 @@ INSTANTIATE_TEST_SUITE_P(ByteOrders, PcapngReaderInOrder, testing::Bool());
 
 TEST(PcapngReader, ANewSectionHasItsOwnByteOrderAndInterfaces) {
   Writer first(false);
-  first.Section().Interface(1, 0).Enhanced(0, 0, kData, 5);
+  first.Section().Interface(1, 0).Enhanced(0, 0, payload, 5);
   Writer second(true);
-  second.Section().Interface(113, 0).Enhanced(0, 0, kData, 5);
+  second.Section().Interface(113, 0).Enhanced(0, 0, payload, 5);
   first.octets.insert(first.octets.end(), second.octets.begin(),
                       second.octets.end());
 
@@ -202,7 +202,7 @@ TEST(PcapngReader, ANewSectionHasItsOwnByteOrderAndInterfaces) {
 
 TEST(PcapngReader, NamesAPacketOfAnUnknownInterface) {
   Writer file(false);
-  file.Section().Enhanced(3, 0, kData, 5);
+  file.Section().Enhanced(3, 0, payload, 5);
 
   EXPECT_EQ(Read(file.octets).error,
             "a packet names interface 3, which is not described");
@@ -210,7 +210,7 @@ TEST(PcapngReader, NamesAPacketOfAnUnknownInterface) {
 
 TEST(PcapngReader, NamesAnImpossibleLength) {
   Writer file(false);
-  file.Section().Interface(1, 0).Enhanced(0, 0, kData, 5);
+  file.Section().Interface(1, 0).Enhanced(0, 0, payload, 5);
   file.octets[28 + 20 + 4] = 3;
 
   EXPECT_EQ(Read(file.octets).error, "a block has the impossible length 3");
@@ -218,7 +218,7 @@ TEST(PcapngReader, NamesAnImpossibleLength) {
 
 TEST(PcapngReader, EveryCutIsAFailureExceptBetweenBlocks) {
   Writer file(false);
-  file.Section().Interface(1, 0).Enhanced(0, 0, kData, 5);
+  file.Section().Interface(1, 0).Enhanced(0, 0, payload, 5);
   const std::vector<std::size_t> regular = {0, 28, 48, file.octets.size()};
   for (std::size_t length = 0; length <= file.octets.size(); ++length) {
     const Found found =
