@@ -199,7 +199,8 @@ bool IsPlainClassic(int file) {
 }  // namespace
 
 std::unique_ptr<CaptureFile> OpenCaptureFile(const std::string& path,
-                                             const std::string& filter) {
+                                             const std::string& filter,
+                                             const std::atomic<bool>& stop) {
   Descriptor file(path == "-" ? dup(STDIN_FILENO)
                               : open(path.c_str(), O_RDONLY | O_CLOEXEC));
   struct stat status {};
@@ -214,7 +215,7 @@ std::unique_ptr<CaptureFile> OpenCaptureFile(const std::string& path,
     return std::make_unique<ClassicFile>(
         path, size, Stdio(fdopen(file.Release(), "rb")), nullptr, filter);
   }
-  auto stream = std::make_unique<CaptureStream>(std::move(file));
+  auto stream = std::make_unique<CaptureStream>(std::move(file), stop);
   if (stream->PeekMagic() == PcapngReader::kMagic) {
     return std::make_unique<PcapngFile>(path, size, std::move(stream), filter);
   }

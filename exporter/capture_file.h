@@ -2,6 +2,7 @@
 // One capture file, of whatever format.
 #pragma once
 
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -38,7 +39,9 @@ class CaptureFile {
 
 // Classic pcap or pcapng, plain or gzip; "-" is the standard input. Throws
 // SetupError: it cannot be read, is no capture, or the filter is wrong.
+// `stop` ends a pipe that others still write to; see CaptureStream.
 std::unique_ptr<CaptureFile> OpenCaptureFile(const std::string& path,
-                                             const std::string& filter);
+                                             const std::string& filter,
+                                             const std::atomic<bool>& stop);
 
 }  // namespace exporter

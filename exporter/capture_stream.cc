@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "exporter/capture_stream.h"
 
+#include <poll.h>
 #include <unistd.h>
 #include <zlib.h>
 
@@ -27,8 +28,9 @@ struct CaptureStream::Inflater {
   bool between_members = false;
 };
 
-CaptureStream::CaptureStream(Descriptor file)
+CaptureStream::CaptureStream(Descriptor file, const std::atomic<bool>& stop)
     : file_(std::move(file)),
+      stop_(stop),
       buffer_(std::make_unique_for_overwrite<std::uint8_t[]>(kBufferOctets)) {}
 
 CaptureStream::~CaptureStream() = default;
@@ -62,6 +64,13 @@ std::ptrdiff_t CaptureStream::Fail(const std::string& why) {
 
 // As read(2), into the empty buffer.
 std::ptrdiff_t CaptureStream::Refill() {
+  constexpr int kPollMilliseconds = 100;
+  pollfd ready{file_.Get(), POLLIN, 0};
+  while (poll(&ready, 1, kPollMilliseconds) == 0) {
+    if (stop_.load(std::memory_order_relaxed)) {
+      return 0;
+    }
+  }
   ssize_t got = 0;
   do {
     got = read(file_.Get(), buffer_.get(), kBufferOctets);

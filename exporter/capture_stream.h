@@ -3,6 +3,7 @@
 #pragma once
 
 #include <array>
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -18,7 +19,9 @@ namespace exporter {
 // decompressed before a fault is delivered before the fault.
 class CaptureStream {
  public:
-  explicit CaptureStream(Descriptor file);
+  // `stop` may be set by any thread, and outlives this: what waits for a pipe
+  // then finds its end.
+  CaptureStream(Descriptor file, const std::atomic<bool>& stop);
   CaptureStream(const CaptureStream&) = delete;
   CaptureStream& operator=(const CaptureStream&) = delete;
   ~CaptureStream();
@@ -42,6 +45,7 @@ class CaptureStream {
   std::ptrdiff_t Fail(const std::string& why);
 
   Descriptor file_;
+  const std::atomic<bool>& stop_;
   std::unique_ptr<std::uint8_t[]> buffer_;
   std::span<const std::uint8_t> unread_;  // in buffer_
   std::uint64_t position_ = 0;

@@ -105,9 +105,11 @@ void Collector::Connect(Timestamp now) {
   }
 }
 
+// At once after a connection that had worked, then with longer and longer
+// pauses until a message has been delivered.
 void Collector::RetryLater(Timestamp now) {
-  pause_ = std::clamp(pause_ * 2, std::chrono::seconds{1}, kLongestPause);
   next_attempt_ = now + pause_;
+  pause_ = std::clamp(pause_ * 2, std::chrono::seconds{1}, kLongestPause);
 }
 
 std::error_code Collector::SendTemplates(Timestamp now) {
@@ -131,8 +133,7 @@ void Collector::Deliver(const Message& message, Timestamp now) {
   waiting_ = false;
   TakeLateError();
   last_sent_ = 0;
-  if (!templates_sent_ || !transport_->IsOpen()) {
-    templates_sent_ = false;
+  if (!templates_sent_) {
     Drop(message.flow_records, last_error_);
     return;
   }
@@ -151,9 +152,6 @@ void Collector::Deliver(const Message& message, Timestamp now) {
 }
 
 void Collector::TakeLateError() {
-  if (!transport_->IsOpen()) {
-    return;
-  }
   if (const std::error_code error = transport_->LateError()) {
     counts_.sent -= last_sent_;
     Drop(last_sent_, error);

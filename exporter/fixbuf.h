@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Owners for libfixbuf's handles. Private to ipfix_encoder.cc.
+// Owners for libfixbuf's handles. Private to the IPFIX encoder.
 #pragma once
 
 #include <cstdio>

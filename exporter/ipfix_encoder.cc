@@ -8,14 +8,14 @@
 #include <string_view>
 #include <vector>
 
-#include <arpa/inet.h>
-
-#include "exporter/fixbuf.h"
+#include "exporter/fixbuf_domain.h"
 #include "templates/flow_template.h"
 
 namespace exporter {
 namespace {
 
+using fixbuf::Domain;
+using fixbuf::FieldSpec;
 using templates::Element;
 using templates::ElementType;
 using templates::FlowRecord;
@@ -100,187 +100,6 @@ fbVarfield_t Text(std::string_view text) {
   field.buf = reinterpret_cast<std::uint8_t*>(const_cast<char*>(text.data()));
   return field;
 }
-
-struct FieldSpec {
-  std::string name;
-  std::uint16_t length;
-};
-
-// One observation domain: a libfixbuf session that writes messages into a
-// buffer of its own.
-class Domain {
- public:
-  Domain(fbInfoModel_t* model, std::uint32_t domain, std::uint16_t max_octets)
-      : model_(model), octets_(max_octets), session_(fbSessionAlloc(model)) {
-    fbSessionSetDomain(session_, domain);
-  }
-
-  // Templates are added once, before Open(): adding one later would write it,
-  // and adding one again would withdraw it, which kills collectors over UDP.
-  void AddTemplate(std::uint16_t id, const std::vector<FieldSpec>& fields,
-                   std::uint16_t scope_fields) {
-    for (const gboolean internal : std::array<gboolean, 2>{1, 0}) {
-      fbTemplate_t* made = fbTemplateAlloc(model_);
-      for (const FieldSpec& field : fields) {
-        std::string name = field.name;
-        fbInfoElementSpec_t spec = {name.data(), field.length, 0};
-        if (fbTemplateAppendSpec(made, &spec, 0, error_.Out()) == FALSE) {
-          error_.Die("add a field to a template");
-        }
-      }
-      if (scope_fields > 0) {
-        fbTemplateSetOptionsScope(made, scope_fields);
-      }
-      if (fbSessionAddTemplate(session_, internal, id, made, error_.Out()) ==
-          0) {
-        error_.Die("add a template");
-      }
-    }
-    ids_.push_back(id);
-  }
-
-  void Open() {
-    fbExporter_t* exporter = fbExporterAllocBuffer(
-        octets_.data(), static_cast<std::uint16_t>(octets_.size()));
-    buffer_.reset(fBufAllocForExport(session_, exporter));
-    fBufSetAutomaticMode(buffer_.get(), FALSE);
-  }
-
-  [[nodiscard]] std::size_t Capacity() const { return octets_.size(); }
-
-  // One by one: all at once never ends when they do not fit into one message.
-  void WriteTemplates(Timestamp now, const MessageSink& sink) {
-    Flush(sink);
-    for (const std::uint16_t id : ids_) {
-      Stamp(now);
-      if (fbSessionExportTemplate(session_, id, error_.Out()) == FALSE) {
-        Retry("write a template", now, sink, [&] {
-          return fbSessionExportTemplate(session_, id, error_.Out());
-        });
-      }
-      pending_ = true;
-    }
-    Flush(sink);
-  }
-
-  // `record` is laid out as the template says, packed, in host byte order.
-  void Append(std::uint16_t id, std::vector<std::uint8_t>& record, bool is_flow,
-              Timestamp now, const MessageSink& sink) {
-    const auto append = [&] {
-      return fBufSetInternalTemplate(buffer_.get(), id, error_.Out()) !=
-                 FALSE &&
-             fBufSetExportTemplate(buffer_.get(), id, error_.Out()) != FALSE &&
-             fBufAppend(buffer_.get(), record.data(), record.size(),
-                        error_.Out()) != FALSE;
-    };
-    Stamp(now);
-    if (!append()) {
-      Retry("append a record", now, sink, append);
-    }
-    pending_ = true;
-    ++data_records_;
-    flow_records_ += is_flow ? 1 : 0;
-  }
-
-  void Flush(const MessageSink& sink) {
-    Emit([&](std::span<std::uint8_t> octets) { HandOver(octets, sink); });
-  }
-
-  void Restart() { sequence_ = 0; }
-
-  // Finishes the message under construction, to hand it over later.
-  void Keep() {
-    kept_data_records_ = data_records_;
-    kept_flow_records_ = flow_records_;
-    Emit([this](std::span<std::uint8_t> octets) {
-      kept_.assign(octets.begin(), octets.end());
-    });
-    data_records_ = 0;
-    flow_records_ = 0;
-  }
-
-  void WriteKept(const MessageSink& sink) {
-    if (!kept_.empty()) {
-      data_records_ = kept_data_records_;
-      flow_records_ = kept_flow_records_;
-      HandOver(kept_, sink);
-      kept_.clear();
-    }
-  }
-
- private:
-  template <typename Take>
-  void Emit(Take take) {
-    if (!pending_) {
-      return;
-    }
-    if (fBufEmit(buffer_.get(), error_.Out()) == FALSE) {
-      error_.Die("finish a message");
-    }
-    pending_ = false;
-    const std::size_t length =
-        fbExporterGetMsgLen(fBufGetExporter(buffer_.get()));
-    take(std::span<std::uint8_t>(octets_.data(), length));
-  }
-
-  // The sequence number is ours, as libfixbuf has no way to start it again:
-  // data records of this domain before the message (RFC 7011 section 3.1).
-  void HandOver(std::span<std::uint8_t> octets, const MessageSink& sink) {
-    const std::uint32_t network = htonl(sequence_);
-    std::memcpy(octets.data() + 8, &network, sizeof(network));
-    sequence_ += data_records_;
-    const Message message{octets, flow_records_};
-    data_records_ = 0;
-    flow_records_ = 0;
-    sink(message);
-  }
-
-  // The export time of a message is fixed by its first record or template.
-  void Stamp(Timestamp now) {
-    if (!pending_) {
-      const auto seconds =
-          std::chrono::floor<std::chrono::seconds>(now).time_since_epoch();
-      // 0 would mean the system's clock to libfixbuf.
-      fBufSetExportTime(buffer_.get(),
-                        static_cast<std::uint32_t>(
-                            std::max<std::int64_t>(seconds.count(), 1)));
-    }
-  }
-
-  // Templates and data never share a message, and a fresh buffer asks for one
-  // empty round; so "end of message" comes at most twice in a row.
-  template <typename Action>
-  void Retry(const char* doing, Timestamp now, const MessageSink& sink,
-             Action action) {
-    for (int attempt = 0; attempt < 2 && error_.IsEndOfMessage(); ++attempt) {
-      if (pending_) {
-        Flush(sink);
-      } else if (fBufEmit(buffer_.get(), error_.Out()) == FALSE) {
-        error_.Die("start a message");
-      }
-      Stamp(now);
-      if (action()) {
-        return;
-      }
-    }
-    error_.Die(doing);
-  }
-
-  fbInfoModel_t* model_;
-  std::vector<std::uint8_t> octets_;
-  fbSession_t* session_;  // owned by buffer_ once that is made
-  fixbuf::Buffer buffer_;
-  std::vector<std::uint16_t> ids_;
-  fixbuf::Error error_;
-  std::vector<std::uint8_t> kept_;  // a finished message
-  std::uint32_t kept_data_records_ = 0;
-  std::uint32_t kept_flow_records_ = 0;
-  bool pending_ = false;  // something was appended since the last message
-  // Of the message under construction.
-  std::uint32_t data_records_ = 0;
-  std::uint32_t flow_records_ = 0;
-  std::uint32_t sequence_ = 0;  // data records handed over, modulo 2^32
-};
 
 // What a record needs on the wire, and the packed copy that libfixbuf reads.
 class PackedRecord {

@@ -51,9 +51,10 @@ void RefuseToOverwrite(const Options& options, const CollectorUrl& url) {
   }
 }
 
-std::unique_ptr<Source> OpenSource(const Options& options) {
+std::unique_ptr<Source> OpenSource(const Options& options,
+                                   const std::atomic<bool>& stop) {
   if (options.interface.empty()) {
-    return OpenFiles(options.files, options.filter);
+    return OpenFiles(options.files, options.filter, stop);
   }
   LiveOptions live;
   live.interface = options.interface;
@@ -165,7 +166,7 @@ struct Pipeline::Recorder {
 Pipeline::Pipeline(const Options& options, const Clock& clock) try
     : clock_(clock),
       live_(!options.interface.empty()),
-      source_(OpenSource(options)),
+      source_(OpenSource(options, stop_)),
       tracker_(options.tracker),
       outputs_(OpenOutputs(options)),
       prints_(options.format.has_value()),
@@ -318,7 +319,9 @@ int Pipeline::Run() {
 
 int Pipeline::Outcome(const ExportReport& exported) const {
   int status = 0;
-  if (const std::string error = source_->Error(); !error.empty()) {
+  // A pipe that was left before its end may look cut off.
+  const bool left = !live_ && stop_.load();
+  if (const std::string error = source_->Error(); !error.empty() && !left) {
     Print("spanfix: " + error + "; what came before it was exported\n");
     status = 1;
   }

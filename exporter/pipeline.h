@@ -50,13 +50,13 @@ class Pipeline {
 
   const Clock& clock_;
   bool live_;
+  std::atomic<bool> stop_{false};
   std::unique_ptr<Source> source_;
   Tracker tracker_;
   std::vector<std::unique_ptr<Output>> outputs_;
   bool prints_;  // records on the standard output
 
   EndedQueue ended_;
-  std::atomic<bool> stop_{false};
   Published<CaptureReport> capture_report_;
   Published<ExportReport> export_report_;
   Published<ReadProgress> progress_;

@@ -17,10 +17,11 @@ namespace {
 // open until it is their turn.
 class FileSource final : public Source {
  public:
-  FileSource(const std::vector<std::string>& paths, std::string filter)
-      : filter_(std::move(filter)) {
+  FileSource(const std::vector<std::string>& paths, std::string filter,
+             const std::atomic<bool>& stop)
+      : filter_(std::move(filter)), stop_(stop) {
     for (const std::string& path : paths) {
-      auto file = OpenCaptureFile(path, filter_);
+      auto file = OpenCaptureFile(path, filter_, stop_);
       total_ += file->Size();
       const bool again = path != "-" && std::filesystem::is_regular_file(path);
       waiting_.push_back({path, again ? nullptr : std::move(file)});
@@ -62,8 +63,9 @@ class FileSource final : public Source {
       Waiting next = std::move(waiting_.front());
       waiting_.pop_front();
       try {
-        current_ = next.open != nullptr ? std::move(next.open)
-                                        : OpenCaptureFile(next.path, filter_);
+        current_ = next.open != nullptr
+                       ? std::move(next.open)
+                       : OpenCaptureFile(next.path, filter_, stop_);
       } catch (const SetupError& error) {
         AddError(error.what());  // it was there when the program started
       }
@@ -76,6 +78,7 @@ class FileSource final : public Source {
   }
 
   std::string filter_;
+  const std::atomic<bool>& stop_;
   std::deque<Waiting> waiting_;
   std::unique_ptr<CaptureFile> current_;
   std::uint64_t finished_ = 0;
@@ -87,8 +90,9 @@ class FileSource final : public Source {
 }  // namespace
 
 std::unique_ptr<Source> OpenFiles(const std::vector<std::string>& paths,
-                                  const std::string& filter) {
-  return std::make_unique<FileSource>(paths, filter);
+                                  const std::string& filter,
+                                  const std::atomic<bool>& stop) {
+  return std::make_unique<FileSource>(paths, filter, stop);
 }
 
 }  // namespace exporter

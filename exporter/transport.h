@@ -25,8 +25,9 @@ class Transport {
   [[nodiscard]] virtual std::error_code Open() = 0;
   // Asks the world: false as soon as the peer is known to have closed.
   [[nodiscard]] virtual bool IsOpen() = 0;
-  // Hands over all of `message`. After an error it may have arrived in part;
-  // a transport for which that matters is then no longer open.
+  // Hands over all of `message`, or says why there is no connection. After an
+  // error it may have arrived in part; a transport for which that matters is
+  // then no longer open.
   [[nodiscard]] virtual std::error_code Send(
       std::span<const std::uint8_t> message) = 0;
   // An error that speaks of the message before: UDP learns late that nobody

@@ -39,27 +39,17 @@ class TcpTransport final : public Transport {
       if (!error) {
         return {};
       }
-      socket_.Reset();
+      Lose(error);
     }
     return error;
   }
 
-  // A collector never sends, so anything to be read is the end: without this
-  // look, the first message after it would be taken and lost.
-  [[nodiscard]] bool IsOpen() override {
-    if (!socket_.Valid()) {
-      return false;
-    }
-    char octet = 0;
-    const ssize_t got =
-        recv(socket_.Get(), &octet, sizeof(octet), MSG_PEEK | MSG_DONTWAIT);
-    if (got == 0 || (got < 0 && errno != EAGAIN && errno != EINTR)) {
-      socket_.Reset();
-    }
-    return socket_.Valid();
-  }
+  [[nodiscard]] bool IsOpen() override { return !PeerLoss(); }
 
   std::error_code Send(std::span<const std::uint8_t> message) override {
+    if (const std::error_code loss = PeerLoss()) {
+      return loss;
+    }
     while (!message.empty()) {
       const ssize_t sent =
           send(socket_.Get(), message.data(), message.size(), MSG_NOSIGNAL);
@@ -72,8 +62,7 @@ class TcpTransport final : public Transport {
         error = LastError();
       }
       if (error) {
-        socket_.Reset();  // the peer may have half a message
-        return error;
+        return Lose(error);  // the peer may have half a message
       }
     }
     return {};
@@ -90,6 +79,31 @@ class TcpTransport final : public Transport {
   }
 
  private:
+  std::error_code Lose(const std::error_code& why) {
+    socket_.Reset();
+    loss_ = why;
+    return why;
+  }
+
+  // Why there is no connection, or nothing. A collector never sends, so an end
+  // to be read is the end: without this look, the first message after it would
+  // be taken and lost.
+  std::error_code PeerLoss() {
+    if (!socket_.Valid()) {
+      return loss_;
+    }
+    char octet = 0;
+    const ssize_t got =
+        recv(socket_.Get(), &octet, sizeof(octet), MSG_PEEK | MSG_DONTWAIT);
+    if (got == 0) {
+      return Lose(std::make_error_code(std::errc::connection_reset));
+    }
+    if (got < 0 && errno != EAGAIN && errno != EINTR) {
+      return Lose(LastError());
+    }
+    return {};
+  }
+
   std::error_code Connect(const addrinfo& address) {
     socket_ = Descriptor(socket(address.ai_family,
                                 SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK,
@@ -146,6 +160,7 @@ class TcpTransport final : public Transport {
 
   Addresses addresses_;
   Descriptor socket_;
+  std::error_code loss_ = std::make_error_code(std::errc::not_connected);
 };
 
 }  // namespace

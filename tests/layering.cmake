@@ -65,7 +65,8 @@ only_std(templates)
 only_in(exporter "^<pcap" pcap.h)
 only_in(exporter "^\"exporter/pcap\\.h\"" pcap.cc capture_file.cc source_live.cc)
 only_in(exporter "^<boost" options.cc)
-only_in(exporter "^<fixbuf" fixbuf.h ipfix_encoder.cc)
+only_in(exporter "^<fixbuf" fixbuf.h)
+only_in(exporter "^\"exporter/fixbuf" fixbuf_domain.h fixbuf_domain.cc ipfix_encoder.cc)
 only_in(exporter "^<zlib" capture_stream.cc)
 
 # Nothing that ships knows the tests.

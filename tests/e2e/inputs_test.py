@@ -2,10 +2,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """The same packets give the same flows, however they were written down."""
 
+import signal
+import subprocess
 import sys
 
 import support
-from support import EndToEnd, Wire, everything, gzipped, pcap, pcapng
+from ipfix_reader import read_file
+from support import (EndToEnd, Wire, everything, gzipped, pcap, pcapng,
+                     poll_until)
 
 
 class Encodings(EndToEnd):
@@ -191,6 +195,26 @@ class NothingToSee(EndToEnd):
                 self.assertEqual((run.summary.seen, run.summary.flows), (0, 0))
                 self.assertEqual(len(run.text.splitlines()), 1)
                 self.assertEqual(self.flows('-r', self.path(name)), [])
+
+    def test_a_signal_ends_a_capture_that_is_still_being_piped(self):
+        """As from ssh and tcpdump, which do not end by themselves."""
+        content = pcap(everything().frames)
+        path = self.path('piped.ipfix')
+        process = subprocess.Popen(
+            [support.SPANFIX, '-r', '-', '-w', path], stdin=subprocess.PIPE,
+            stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
+            env=support.ENVIRONMENT)
+        self.addCleanup(process.wait)
+        self.addCleanup(process.kill)
+        process.stdin.write(content)
+        process.stdin.flush()
+        poll_until(lambda: support.pipe_is_empty(process.stdin),
+                   'everything is read')
+        support.wait_until_started(process)
+        process.send_signal(signal.SIGTERM)
+        _, err = process.communicate(timeout=support.PATIENCE)
+        self.assertEqual(process.returncode, 0, err)
+        self.assertEqual(len(read_file(path).records), 14)
 
     def test_standard_input_may_be_named_as_a_file(self):
         with open(self.capture(everything()), 'rb') as stream:

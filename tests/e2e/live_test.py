@@ -19,7 +19,8 @@ import unittest
 
 import support
 from ipfix_reader import read_file
-from support import EndToEnd, Nfcapd, Summary, needs_root, poll_until
+from support import (EndToEnd, Nfcapd, Summary, needs_root, poll_until,
+                     wait_until_started)
 
 A, B = '10.9.8.1', '10.9.8.2'
 A6, B6 = 'fd09:8::1', 'fd09:8::2'
@@ -169,16 +170,7 @@ class Spanfix:
                  *map(str, arguments)],
                 stdin=subprocess.DEVNULL, stdout=out, stderr=err,
                 env=support.ENVIRONMENT)
-        poll_until(self._started, 'spanfix captures')
-
-    def _started(self):
-        """It blocks the signals that it handles once everything is open."""
-        if self._process.poll() is not None:
-            raise AssertionError('spanfix ended:\n' + self.stderr())
-        with open(f'/proc/{self._process.pid}/status',
-                  encoding='ascii') as file:
-            blocked = re.search(r'SigBlk:\s*([0-9a-f]+)', file.read())
-        return int(blocked[1], 16) >> (signal.SIGUSR1 - 1) & 1
+        wait_until_started(self._process)
 
     def stdout(self):
         with open(self._out, encoding='utf-8') as file:
@@ -527,13 +519,7 @@ class Privileges(EndToEnd):
                  '-i', 'lo', '--format', 'json', 'udp port 9'],
                 stdout=subprocess.DEVNULL, stderr=err,
                 env=support.ENVIRONMENT)
-
-        def started():
-            with open(f'/proc/{process.pid}/status', encoding='ascii') as file:
-                blocked = re.search(r'SigBlk:\s*([0-9a-f]+)', file.read())
-            return (process.poll() is not None or
-                    int(blocked[1], 16) >> (signal.SIGUSR1 - 1) & 1)
-        poll_until(started, 'spanfix captures')
+        wait_until_started(process)
         process.send_signal(signal.SIGTERM)
         process.wait(support.PATIENCE)
         with open(self.path('err'), encoding='utf-8') as file:

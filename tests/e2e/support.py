@@ -4,6 +4,7 @@
 Nothing here knows how spanfix works; the IPFIX decoder is in ipfix_reader.py.
 """
 
+import fcntl
 import gzip
 import os
 import re
@@ -15,6 +16,7 @@ import struct
 import subprocess
 import sys
 import tempfile
+import termios
 import time
 import unittest
 
@@ -440,6 +442,23 @@ def free_tcp_port():
     with socket.socket() as probe:
         probe.bind(('127.0.0.1', 0))
         return probe.getsockname()[1]
+
+
+def wait_until_started(process):
+    """spanfix blocks the signals that it handles once everything is open."""
+    def started():
+        if process.poll() is not None:
+            raise AssertionError(f'spanfix ended: {process.returncode}')
+        with open(f'/proc/{process.pid}/status', encoding='ascii') as file:
+            blocked = re.search(r'SigBlk:\s*([0-9a-f]+)', file.read())
+        return int(blocked[1], 16) >> (signal.SIGUSR1 - 1) & 1
+    poll_until(started, 'spanfix has started')
+
+
+def pipe_is_empty(pipe):
+    """The other end has taken everything."""
+    waiting = fcntl.ioctl(pipe.fileno(), termios.FIONREAD, b'\0' * 4)
+    return int.from_bytes(waiting, sys.byteorder) == 0
 
 
 class UdpListener:

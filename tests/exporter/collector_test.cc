@@ -33,7 +33,7 @@ struct World {
   std::error_code late_error;  // for the next LateError()
   std::error_code close_error;
   bool error_closes = true;
-  bool peer_closes = false;  // seen at the next IsOpen()
+  bool peer_closes = false;  // seen at the next look
 };
 
 class FakeTransport final : public Transport {
@@ -53,6 +53,9 @@ class FakeTransport final : public Transport {
     return open_;
   }
   std::error_code Send(std::span<const std::uint8_t> message) override {
+    if (!IsOpen()) {
+      return Error(std::errc::connection_reset);
+    }
     if (world_.send_error) {
       open_ = !world_.error_closes;
       return std::exchange(world_.send_error, {});
@@ -268,9 +271,20 @@ TEST_F(CollectorSession, WaitsLongerWhenConnectionsOpenButTakeNothing) {
   EXPECT_LE(world_.connected_at.size(), 10U);
 }
 
+TEST_F(CollectorSession, WaitsLongerWhenConnectionsAreAcceptedAndClosed) {
+  Make("tcp://h");
+  for (int second = 0; second < 100; ++second) {
+    Add(1, kStart + seconds{second});
+    world_.peer_closes = true;
+    collector_->Tick(kStart + seconds{second + 1});
+  }
+  EXPECT_LE(world_.connected_at.size(), 10U);
+}
+
 TEST_F(CollectorSession, WaitsLongerAfterEachFailedAttempt) {
   Make("tcp://h");
   world_.open_error = Error(std::errc::connection_refused);
+  collector_->Tick(kStart);
   collector_->Tick(kStart);
   collector_->Tick(kStart + seconds{1});
   world_.open_error = {};

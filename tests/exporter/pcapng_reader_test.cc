@@ -3,7 +3,9 @@
 
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
+#include <atomic>
 #include <cstdint>
 #include <utility>
 #include <vector>
@@ -86,7 +88,8 @@ Found Read(const Octets& octets) {
   EXPECT_EQ(write(ends[1], octets.data(), octets.size()),
             static_cast<ssize_t>(octets.size()));
   close(ends[1]);
-  CaptureStream stream{Descriptor(ends[0])};
+  const std::atomic<bool> stop{false};
+  CaptureStream stream(Descriptor{ends[0]}, stop);
   PcapngReader reader(stream);
   Found found;
   PcapngPacket packet;

@@ -107,7 +107,7 @@ TEST(Element, TcpFlagsHaveOneOctet) {
 
 // The table that users read names each element, with its number.
 TEST(Readme, ListsEveryElement) {
-  std::ifstream file(TEMPLATES_README);
+  std::ifstream file(SPANFIX_README);
   std::stringstream readme;
   readme << file.rdbuf();
   for (const Element& element : Elements()) {

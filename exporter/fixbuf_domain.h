@@ -1,0 +1,79 @@
+// SPDX-License-Identifier: Apache-2.0
+// libfixbuf made to write messages into memory, one at a time. Private to
+// ipfix_encoder.cc.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "exporter/encoder.h"
+#include "exporter/fixbuf.h"
+
+namespace exporter::fixbuf {
+
+struct FieldSpec {
+  std::string name;  // in the information model
+  std::uint16_t length;
+};
+
+// One observation domain: a session with its templates, its sequence number,
+// and the message under construction.
+class Domain {
+ public:
+  // Refers to `model` for its lifetime. Messages have at most `max_octets`.
+  Domain(fbInfoModel_t* model, std::uint32_t domain, std::uint16_t max_octets);
+
+  // Templates are added once, before Open(): adding one later would write it,
+  // and adding one again would withdraw it, which kills collectors over UDP.
+  // With `scope_fields`, an options template.
+  void AddTemplate(std::uint16_t id, const std::vector<FieldSpec>& fields,
+                   std::uint16_t scope_fields);
+  void Open();
+
+  // All templates, in messages of their own.
+  void WriteTemplates(Timestamp now, const MessageSink& sink);
+  // `record` is laid out as the template says, packed, in host byte order.
+  void Append(std::uint16_t id, std::vector<std::uint8_t>& record, bool is_flow,
+              Timestamp now, const MessageSink& sink);
+  // Hands over the message under construction, if there is one.
+  void Flush(const MessageSink& sink);
+
+  // Finishes the message under construction, for WriteKept() to hand over.
+  void Keep();
+  void WriteKept(const MessageSink& sink);
+  // The sequence number starts again with the next message that is handed over.
+  void Restart() { sequence_ = 0; }
+
+  [[nodiscard]] std::size_t Capacity() const { return octets_.size(); }
+
+ private:
+  // Ends the message under construction and gives its octets to `take`.
+  template <typename Take>
+  void Emit(Take take);
+  void HandOver(std::span<std::uint8_t> octets, const MessageSink& sink);
+  void Stamp(Timestamp now);
+  template <typename Action>
+  void Try(const char* doing, Timestamp now, const MessageSink& sink,
+           Action action);
+
+  fbInfoModel_t* model_;
+  std::vector<std::uint8_t> octets_;
+  fbSession_t* session_;  // owned by buffer_ once that is made
+  Buffer buffer_;
+  std::vector<std::uint16_t> ids_;
+  Error error_;
+  bool pending_ = false;  // something was appended since the last message
+  // Of the message under construction.
+  std::uint32_t data_records_ = 0;
+  std::uint32_t flow_records_ = 0;
+  std::uint32_t sequence_ = 0;  // data records handed over, modulo 2^32
+
+  std::vector<std::uint8_t> kept_;  // a finished message
+  std::uint32_t kept_data_records_ = 0;
+  std::uint32_t kept_flow_records_ = 0;
+};
+
+}  // namespace exporter::fixbuf
