@@ -66,11 +66,11 @@ std::ptrdiff_t CaptureStream::Fail(const std::string& why) {
 std::ptrdiff_t CaptureStream::Refill() {
   constexpr int kPollMilliseconds = 100;
   pollfd ready{file_.Get(), POLLIN, 0};
-  while (poll(&ready, 1, kPollMilliseconds) == 0) {
+  do {
     if (stop_.load(std::memory_order_relaxed)) {
       return 0;
     }
-  }
+  } while (poll(&ready, 1, kPollMilliseconds) == 0);
   ssize_t got = 0;
   do {
     got = read(file_.Get(), buffer_.get(), kBufferOctets);

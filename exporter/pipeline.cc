@@ -199,7 +199,8 @@ bool Pipeline::MeasureBurst(Recorder& recorder) {
 void Pipeline::Measure() {
   Recorder recorder{.pipeline = *this, .patient = !live_};
   bool more = true;
-  while (more && !stop_.load(std::memory_order_relaxed)) {
+  // A source of files ends by itself when it is told to stop.
+  while (more && !(live_ && stop_.load(std::memory_order_relaxed))) {
     more = MeasureBurst(recorder);
   }
   // What was on the wire before the signal may still be on its way.

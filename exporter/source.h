@@ -62,8 +62,8 @@ struct LiveOptions {
 std::unique_ptr<Source> OpenLive(const LiveOptions& options);
 // The files one after the other; all are opened, and the filter is compiled
 // for each, before the first is read.
-// Any thread may set `stop`, which outlives the source: it does not wait for a
-// pipe any more then.
+// Any thread may set `stop`, which outlives the source: files end where they
+// are, a pipe behind what was already read of it, without waiting for more.
 std::unique_ptr<Source> OpenFiles(const std::vector<std::string>& paths,
                                   const std::string& filter,
                                   const std::atomic<bool>& stop);

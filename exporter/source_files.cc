@@ -30,6 +30,14 @@ class FileSource final : public Source {
 
   Next Read() override {
     burst_.Clear();
+    if (stop_.load(std::memory_order_relaxed)) {
+      waiting_.clear();
+      // A pipe cannot be read again: what came out of it already is measured,
+      // and its stream ends behind that.
+      if (!current_is_pipe_) {
+        current_.reset();
+      }
+    }
     while (current_ != nullptr || OpenNext()) {
       if (current_->Read(burst_) > 0) {
         return Next::kFrames;
@@ -62,6 +70,7 @@ class FileSource final : public Source {
     while (current_ == nullptr && !waiting_.empty()) {
       Waiting next = std::move(waiting_.front());
       waiting_.pop_front();
+      current_is_pipe_ = next.open != nullptr;
       try {
         current_ = next.open != nullptr
                        ? std::move(next.open)
@@ -81,6 +90,7 @@ class FileSource final : public Source {
   const std::atomic<bool>& stop_;
   std::deque<Waiting> waiting_;
   std::unique_ptr<CaptureFile> current_;
+  bool current_is_pipe_ = false;
   std::uint64_t finished_ = 0;
   std::uint64_t total_ = 0;
   std::string error_;
