@@ -191,6 +191,7 @@ CollectorUrl ParseCollectorUrl(const std::string& text,
   url.max_message_octets =
       url.scheme == Scheme::kUdp ? kUdpOctets : kStreamOctets;
   SetParameters(url, query);
+  url.profile.overlays = defaults.overlays;
   return url;
 }
 

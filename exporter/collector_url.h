@@ -20,6 +20,7 @@ struct CollectorDefaults {
   std::uint32_t observation_domain = 1;
   std::uint32_t pen = 0;
   std::chrono::seconds template_refresh{60};
+  bool overlays = false;  // records come from inside of tunnels
 };
 
 struct CollectorUrl {

@@ -75,6 +75,9 @@ po::options_description FlowOptions() {
       "active-timeout",
       po::value<Seconds>()->default_value(300)->value_name("SECONDS"),
       "report a long flow this often; 0: only at its end")(
+      "active-align",
+      "do so at multiples of that time, such as full minutes, so that graphs "
+      "have no spikes")(
       "close-linger",
       po::value<Seconds>()->default_value(5)->value_name("SECONDS"),
       "late packets of a closed connection belong to it for this time")(
@@ -82,7 +85,16 @@ po::options_description FlowOptions() {
       po::value<std::int64_t>()
           ->default_value(static_cast<std::int64_t>(tracker.max_flows))
           ->value_name("COUNT"),
-      "live flows; one more pushes out the least recently seen");
+      "live flows; one more pushes out the least recently seen")(
+      "tunnels",
+      po::value<std::string>()->default_value("outer")->value_name(
+          "outer|inner"),
+      "flows of the packets that carry tunnels, or of those inside: GRE, "
+      "ERSPAN, IP in IP, VXLAN, GENEVE, GTP-U, Teredo, L2TP")(
+      "key", po::value<std::string>()->value_name("vlan,tunnel"),
+      "what makes flows different beside addresses, ports and protocol: VLAN, "
+      "and VNI with --tunnels inner")(
+      "dedup", "count a packet once that the mirror delivers twice");
   return flows;
 }
 
@@ -124,6 +136,10 @@ tracker::TrackerConfig TrackerOptions(const po::variables_map& given) {
   config.idle_timeout_udp = Time(given, "idle-timeout-udp", 1);
   config.idle_timeout_other = Time(given, "idle-timeout-other", 1);
   config.active_timeout = Time(given, "active-timeout", 0);
+  config.active_align = given.count("active-align") > 0;
+  if (config.active_align && config.active_timeout == tracker::Duration{0}) {
+    throw SetupError("--active-align: needs an --active-timeout above 0");
+  }
   config.close_linger = Time(given, "close-linger", 0);
   const auto flows = given["max-flows"].as<std::int64_t>();
   if (flows < 1 || flows > kMostFlows) {
@@ -133,6 +149,32 @@ tracker::TrackerConfig TrackerOptions(const po::variables_map& given) {
   config.max_flows = static_cast<std::size_t>(flows);
   config.use_direction_evidence = true;
   return config;
+}
+
+tracker::FiveTupleOptions FlowKeyOptions(const po::variables_map& given) {
+  tracker::FiveTupleOptions options;
+  const auto& tunnels = given["tunnels"].as<std::string>();
+  if (tunnels != "outer" && tunnels != "inner") {
+    throw SetupError("--tunnels: there are outer and inner, not '" + tunnels +
+                     "'");
+  }
+  options.innermost = tunnels == "inner";
+  options.drop_duplicates = given.count("dedup") > 0;
+  std::istringstream parts(
+      given.count("key") > 0 ? given["key"].as<std::string>() : "");
+  for (std::string part; std::getline(parts, part, ',');) {
+    if (part == "vlan") {
+      options.vlan_in_key = true;
+    } else if (part == "tunnel") {
+      options.tunnel_in_key = true;
+    } else {
+      throw SetupError("--key: there are vlan and tunnel, not '" + part + "'");
+    }
+  }
+  if (options.tunnel_in_key && !options.innermost) {
+    throw SetupError("--key tunnel: needs --tunnels inner");
+  }
+  return options;
 }
 
 TextFormat FormatNamed(const std::string& name) {
@@ -160,6 +202,7 @@ CollectorDefaults Defaults(const po::variables_map& given) {
   defaults.pen = static_cast<std::uint32_t>(pen);
   defaults.template_refresh = std::chrono::duration_cast<std::chrono::seconds>(
       Time(given, "template-refresh", 0));
+  defaults.overlays = FlowKeyOptions(given).innermost;
   return defaults;
 }
 
@@ -256,6 +299,7 @@ CommandLine ParseCommandLine(int argc, const char* const* argv) {
     SetInput(given, line.options);
     SetOutput(given, line.options);
     line.options.tracker = TrackerOptions(given);
+    line.options.five_tuple = FlowKeyOptions(given);
   }
   return line;
 }

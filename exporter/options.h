@@ -10,6 +10,7 @@
 #include "exporter/collector_url.h"
 #include "exporter/text_output.h"
 #include "tracker/config.h"
+#include "tracker/extractor.h"
 
 namespace exporter {
 
@@ -23,6 +24,7 @@ struct Options {
   // Also the standard output; always when there is no collector.
   std::optional<TextFormat> format;
   tracker::TrackerConfig tracker;
+  tracker::FiveTupleOptions five_tuple;
 };
 
 struct CommandLine {

@@ -4,6 +4,7 @@
 #include <poll.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <csignal>
 #include <cstdio>
 #include <filesystem>
@@ -49,6 +50,23 @@ void RefuseToOverwrite(const Options& options, const CollectorUrl& url) {
                        "' is written already; write another file");
     }
   }
+}
+
+tracker::TrackerConfig TrackerConfigFor(const Options& options) {
+  tracker::TrackerConfig config = options.tracker;
+  if (!options.interface.empty()) {
+    // A mass of flows that end at once leaves with the packets that come, no
+    // faster than the ring to the export thread is emptied.
+    config.sweep_limit = 64;
+  }
+  return config;
+}
+
+bool AnyShowsOwnElements(const Options& options) {
+  return options.format.has_value() ||
+         std::any_of(
+             options.collectors.begin(), options.collectors.end(),
+             [](const CollectorUrl& url) { return url.profile.own_elements; });
 }
 
 std::unique_ptr<Source> OpenSource(const Options& options,
@@ -146,8 +164,10 @@ struct Pipeline::Recorder {
     report.capture = pipeline.source_->Counts();
     report.tracker = pipeline.tracker_.Stats();
     report.flows_live = pipeline.tracker_.FlowCount();
-    report.packets_live = report.tracker.packets_tracked -
-                          report.packets_in_records - report.packets_overrun;
+    report.fragments = pipeline.tracker_.GetExtractor().Fragments();
+    report.packets_live = report.tracker.packets_tracked +
+                          report.fragments.held - report.packets_in_records -
+                          report.packets_overrun;
     pipeline.capture_report_.Publish(report);
     pipeline.progress_.Publish({pipeline.source_->OctetsRead(),
                                 pipeline.source_->OctetsTotal(),
@@ -167,13 +187,23 @@ Pipeline::Pipeline(const Options& options, const Clock& clock) try
     : clock_(clock),
       live_(!options.interface.empty()),
       source_(OpenSource(options, stop_)),
-      tracker_(options.tracker),
+      tracker_(TrackerConfigFor(options),
+               tracker::FiveTuple(options.five_tuple)),
       outputs_(OpenOutputs(options)),
       prints_(options.format.has_value()),
+      community_id_(AnyShowsOwnElements(options)
+                        ? std::make_unique<CommunityId>()
+                        : nullptr),
       ended_(kRingPlaces) {
 } catch (const std::bad_alloc&) {
   throw SetupError("--max-flows: not enough memory for " +
                    std::to_string(options.tracker.max_flows) + " flows");
+}
+
+void Pipeline::SweepAll(Timestamp now, Recorder& recorder) {
+  while (tracker_.Sweep(now, recorder)) {
+    recorder.waits_left = Recorder::kWaits;
+  }
 }
 
 bool Pipeline::MeasureBurst(Recorder& recorder) {
@@ -189,7 +219,7 @@ bool Pipeline::MeasureBurst(Recorder& recorder) {
       tracker_.Sweep(frames.back().time, recorder);
     }
   } else if (next == Next::kIdle) {
-    tracker_.Sweep(clock_.Now() - kCaptureDelay, recorder);
+    SweepAll(clock_.Now() - kCaptureDelay, recorder);
   }
   ended_.WakeConsumer();
   recorder.PublishIfDue();
@@ -212,7 +242,7 @@ void Pipeline::Measure() {
   // Beyond this point nothing is captured any more, so nothing is lost by
   // waiting. A flow that was idle for long enough ended by that.
   recorder.patient = true;
-  tracker_.Sweep(tracker_.Clock(), recorder);
+  SweepAll(tracker_.Clock(), recorder);
   tracker_.Finish(recorder);
   recorder.Publish();
   ended_.Close();
@@ -232,7 +262,10 @@ void Pipeline::Export() {
   while (!ended_.Drained()) {
     for (const EndedInterval* ended = ended_.Front(); ended != nullptr;
          ended = ended_.Front()) {
-      const templates::FlowRecord record = MakeRecord(*ended);
+      templates::FlowRecord record = MakeRecord(*ended);
+      if (community_id_ != nullptr) {
+        community_id_->Assign(record);
+      }
       now = ended->at;
       ended_.Pop();
       for (const auto& output : outputs_) {

@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "exporter/clock.h"
+#include "exporter/community_id.h"
 #include "exporter/ended_queue.h"
 #include "exporter/options.h"
 #include "exporter/output.h"
@@ -43,6 +44,7 @@ class Pipeline {
 
   // One Read() of the source; false when there is no more.
   bool MeasureBurst(Recorder& recorder);
+  void SweepAll(tracker::Timestamp now, Recorder& recorder);
   void Measure();
   void Export();
   void Supervise(int done);
@@ -54,7 +56,8 @@ class Pipeline {
   std::unique_ptr<Source> source_;
   Tracker tracker_;
   std::vector<std::unique_ptr<Output>> outputs_;
-  bool prints_;  // records on the standard output
+  bool prints_;                                // records on the standard output
+  std::unique_ptr<CommunityId> community_id_;  // null: no output shows it
 
   EndedQueue ended_;
   Published<CaptureReport> capture_report_;

@@ -60,6 +60,10 @@ void FillForward(const SideStats& side, templates::FlowRecord& record) {
   record.tcp_flags = side.tcp_flags;
   record.initial_tcp_flags = side.initial_tcp_flags;
   record.later_tcp_flags = side.later_tcp_flags;
+  record.ttl_minimum = side.ttl_minimum;
+  record.ttl_maximum = side.ttl_maximum;
+  record.retransmitted_packets = side.retransmitted_packets;
+  record.missing_octets = side.missing_octets;
 }
 
 void FillReverse(const SideStats& side, templates::FlowRecord& record) {
@@ -71,6 +75,10 @@ void FillReverse(const SideStats& side, templates::FlowRecord& record) {
   record.reverse_tcp_flags = side.tcp_flags;
   record.reverse_initial_tcp_flags = side.initial_tcp_flags;
   record.reverse_later_tcp_flags = side.later_tcp_flags;
+  record.reverse_ttl_minimum = side.ttl_minimum;
+  record.reverse_ttl_maximum = side.ttl_maximum;
+  record.reverse_retransmitted_packets = side.retransmitted_packets;
+  record.reverse_missing_octets = side.missing_octets;
 }
 
 std::uint16_t IcmpTypeCode(const SideStats& side) {
@@ -89,13 +97,20 @@ void FillKey(const EndedInterval& ended, templates::FlowRecord& record) {
   record.ip_version = ended.key.ip_version;
   record.source_mac = stats.initiator_mac;
   record.destination_mac = stats.responder_mac;
-  record.vlan_id = stats.vlan_id;
+  const SideStats& tagged = stats.Of(
+      stats.Of(Side::kInitiator).seen ? Side::kInitiator : Side::kResponder);
+  record.vlan_id = tagged.vlan_id;
+  record.inner_vlan_id = tagged.inner_vlan_id;
+  record.reverse_vlan_id = stats.Of(Side::kResponder).vlan_id;
+  record.reverse_inner_vlan_id = stats.Of(Side::kResponder).inner_vlan_id;
+  record.segment_id = stats.segment_id;
   record.ingress_interface = stats.interface;
   if (ended.key.protocol == tracker::kIcmp ||
       ended.key.protocol == tracker::kIcmpV6) {
     record.icmp_type_code = IcmpTypeCode(stats.Of(Side::kInitiator));
     record.reverse_icmp_type_code = IcmpTypeCode(stats.Of(Side::kResponder));
     // Where collectors look that do not know elements 32 and 139.
+    record.source_port = 0;
     record.destination_port = record.icmp_type_code;
   }
 }
@@ -125,6 +140,8 @@ templates::FlowRecord MakeRecord(const EndedInterval& ended) {
   record.flow_id = stats.id;
   record.end_reason = IanaReason(ended.reason);
   record.end_cause = static_cast<std::uint8_t>(ended.reason);
+  record.handshake_server_us = stats.tcp.HandshakeServerTime();
+  record.handshake_client_us = stats.tcp.HandshakeClientTime();
   record.biflow_direction = stats.direction_known ? 1 : 0;
   record.connection_state.Assign(tracker::ConnectionState(stats));
   record.history.Assign(stats.history.Letters());

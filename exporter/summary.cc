@@ -17,6 +17,7 @@ class Sum {
     parts_ += (parts_.empty() ? "" : ", ") + std::string(name) + ' ' +
               std::to_string(count);
   }
+  [[nodiscard]] bool Empty() const { return total_ == 0; }
   [[nodiscard]] std::string Text() const {
     return std::to_string(total_) + (parts_.empty() ? "" : " (" + parts_ + ')');
   }
@@ -61,11 +62,23 @@ std::string FlowLine(const CaptureReport& capture) {
   return line + '\n';
 }
 
+// Not an error, and not left out: they are counted, only without ports.
+std::string FragmentLine(const CaptureReport& capture) {
+  Sum orphans;
+  for (std::size_t i = 0; i < tracker::kOrphans; ++i) {
+    orphans.Add(tracker::Name(static_cast<tracker::Orphan>(i)),
+                capture.fragments.orphans[i]);
+  }
+  return orphans.Empty() ? ""
+                         : "fragments on ports 0: " + orphans.Text() + '\n';
+}
+
 }  // namespace
 
 std::string SummaryText(const CaptureReport& capture,
                         const ExportReport& exported) {
-  std::string text = PacketLine(capture) + FlowLine(capture);
+  std::string text =
+      PacketLine(capture) + FlowLine(capture) + FragmentLine(capture);
   if (capture.capture.dropped_by_kernel > 0 ||
       capture.capture.dropped_by_interface > 0) {
     text += "never seen: dropped by the kernel " +

@@ -9,6 +9,7 @@
 
 #include "exporter/output.h"
 #include "exporter/source.h"
+#include "tracker/fragment_table.h"
 #include "tracker/stats.h"
 
 namespace exporter {
@@ -18,6 +19,7 @@ struct CaptureReport {
   std::uint64_t packets_seen = 0;
   CaptureCounts capture;
   tracker::TrackerStats tracker;
+  tracker::FragmentCounts fragments;
   std::uint64_t flows_live = 0;
   std::uint64_t packets_in_records = 0;
   std::uint64_t packets_live = 0;  // counted, but not yet in a record

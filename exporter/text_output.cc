@@ -110,8 +110,14 @@ class JsonFormat {
   }
 
  private:
+  static templates::Profile Everything() {
+    templates::Profile profile = *templates::FindProfile("generic");
+    profile.overlays = true;
+    return profile;
+  }
+
   std::array<templates::FlowTemplate, templates::kShapes> templates_ =
-      templates::MakeTemplates(*templates::FindProfile("generic"));
+      templates::MakeTemplates(Everything());
 };
 
 class TableFormat {

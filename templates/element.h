@@ -35,6 +35,7 @@ enum class Units : std::uint16_t {
   kSeconds = 5,
   kMilliseconds = 6,
   kMicroseconds = 7,
+  kHops = 14,
 };
 
 inline constexpr std::uint32_t kIana = 0;
@@ -42,6 +43,9 @@ inline constexpr std::uint32_t kReverse = 29305;  // RFC 5103 section 6.1
 inline constexpr std::uint32_t kCert = 6871;
 // Stands for the enterprise number that the user set for our own elements.
 inline constexpr std::uint32_t kOwn = 0xffffffff;
+// Set in the id of the reverse of one of our own elements (RFC 5103 section 6.2
+// leaves it to the enterprise; CERT does the same).
+inline constexpr std::uint16_t kVendorReverse = 0x4000;
 // RFC 5612: for documentation, so nobody else's. The default of --pen.
 inline constexpr std::uint32_t kDocumentationPen = 32473;
 

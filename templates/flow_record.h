@@ -35,12 +35,21 @@ struct FlowRecord {
   std::uint64_t packets = 0;
   std::uint64_t reverse_octets = 0;
   std::uint64_t reverse_packets = 0;
+  // Of the sender's TCP stream: acknowledged, but never seen here.
+  std::uint64_t missing_octets = 0;
+  std::uint64_t reverse_missing_octets = 0;
   std::uint64_t flow_id = 0;  // the same in every record of one flow
+  // Overlay network of a tunnel, kind << 56 | id; 0: none.
+  std::uint64_t segment_id = 0;
 
   std::uint32_t duration_ms = 0;        // end_ms - start_ms
   std::uint32_t reverse_delta_ms = 0;   // first packet to first answer
   std::uint32_t ingress_interface = 0;  // ifIndex
   std::uint32_t egress_interface = 0;   // 0: a mirror does not know it
+  std::uint32_t retransmitted_packets = 0;
+  std::uint32_t reverse_retransmitted_packets = 0;
+  std::uint32_t handshake_server_us = 0;  // SYN to SYN-ACK; 0: not seen
+  std::uint32_t handshake_client_us = 0;  // SYN-ACK to ACK
 
   // IPv4 in the last four octets (mapped form).
   std::array<std::uint8_t, 16> source_address{};
@@ -53,10 +62,17 @@ struct FlowRecord {
   std::uint16_t icmp_type_code = 0;    // type << 8 | code
   std::uint16_t reverse_icmp_type_code = 0;
   std::uint16_t vlan_id = 0;  // 0: untagged
+  std::uint16_t inner_vlan_id = 0;
+  std::uint16_t reverse_vlan_id = 0;
+  std::uint16_t reverse_inner_vlan_id = 0;
   std::uint8_t protocol = 0;
   std::uint8_t ip_version = 0;
   std::uint8_t class_of_service = 0;
   std::uint8_t reverse_class_of_service = 0;
+  std::uint8_t ttl_minimum = 0;  // or hop limit
+  std::uint8_t ttl_maximum = 0;
+  std::uint8_t reverse_ttl_minimum = 0;
+  std::uint8_t reverse_ttl_maximum = 0;
   std::uint8_t tcp_flags = 0;
   std::uint8_t reverse_tcp_flags = 0;
   std::uint8_t initial_tcp_flags = 0;
@@ -69,6 +85,7 @@ struct FlowRecord {
       0;  // 1: source is the initiator; 0: arbitrary
   ShortString<7> connection_state;
   ShortString<32> history;
+  ShortString<31> community_id;  // empty: not asked for
 };
 
 // The responder's half as a record of its own: for collectors that know one

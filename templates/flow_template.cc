@@ -17,7 +17,7 @@ constexpr std::uint8_t kIcmpV6 = 58;
 constexpr std::uint16_t kFirstTemplateId = 256;  // RFC 7011 section 3.4.1
 
 // When a field is part of a template.
-enum Need : std::uint8_t {
+enum Need : std::uint16_t {
   kAlways = 0,
   kBiflow = 1,
   kV4 = 2,
@@ -25,8 +25,9 @@ enum Need : std::uint8_t {
   kTcpOnly = 8,
   kIcmpOnly = 16,
   kNotIcmp = 32,
-  kCertOn = 64,
-  kOwnOn = 128,
+  kOverlay = 64,
+  kCertOn = 128,
+  kOwnOn = 256,
 };
 
 struct Field {
@@ -41,6 +42,8 @@ constexpr std::array kLayout = {
     Field{"reverseFlowEndMilliseconds", kBiflow},
     Field{"reverseIpClassOfService", kBiflow},
     Field{"reverseTcpControlBits", kBiflow | kTcpOnly},
+    Field{"reverseMinimumTTL", kBiflow},
+    Field{"reverseMaximumTTL", kBiflow},
     Field{"flowStartMilliseconds", kAlways},
     Field{"flowEndMilliseconds", kAlways},
     Field{"flowDurationMilliseconds", kAlways},
@@ -55,31 +58,43 @@ constexpr std::array kLayout = {
     Field{"protocolIdentifier", kAlways},
     Field{"ipVersion", kAlways},
     Field{"ipClassOfService", kAlways},
+    Field{"minimumTTL", kAlways},
+    Field{"maximumTTL", kAlways},
     Field{"tcpControlBits", kTcpOnly},
     Field{"flowEndReason", kAlways},
     Field{"biflowDirection", kBiflow},
     Field{"ingressInterface", kAlways},
     Field{"egressInterface", kAlways},
     Field{"vlanId", kAlways},
+    Field{"dot1qCustomerVlanId", kAlways},
     Field{"sourceMacAddress", kAlways},
     Field{"destinationMacAddress", kAlways},
     Field{"octetDeltaCount", kAlways},
     Field{"packetDeltaCount", kAlways},
     Field{"flowId", kAlways},
+    Field{"layer2SegmentId", kOverlay},
     Field{"reverseFlowDeltaMilliseconds", kBiflow | kCertOn},
     Field{"initialTCPFlags", kTcpOnly | kCertOn},
     Field{"unionTCPFlags", kTcpOnly | kCertOn},
     Field{"reverseInitialTCPFlags", kBiflow | kTcpOnly | kCertOn},
     Field{"reverseUnionTCPFlags", kBiflow | kTcpOnly | kCertOn},
     Field{"flowEndCause", kOwnOn},
+    Field{"handshakeServerTime", kTcpOnly | kOwnOn},
+    Field{"handshakeClientTime", kTcpOnly | kOwnOn},
+    Field{"tcpRetransmittedPackets", kTcpOnly | kOwnOn},
+    Field{"reverseTcpRetransmittedPackets", kBiflow | kTcpOnly | kOwnOn},
+    Field{"tcpMissingOctets", kTcpOnly | kOwnOn},
+    Field{"reverseTcpMissingOctets", kBiflow | kTcpOnly | kOwnOn},
     Field{"connectionState", kOwnOn},
     Field{"tcpHistory", kNotIcmp | kOwnOn},
+    Field{"communityId", kOwnOn},
 };
 
 int Given(const Shape& shape, const Profile& profile) {
   return (shape.biflow ? kBiflow : 0) | (shape.ip_version == 4 ? kV4 : kV6) |
          (shape.transport == Transport::kTcp ? kTcpOnly : 0) |
          (shape.transport == Transport::kIcmp ? kIcmpOnly : kNotIcmp) |
+         (shape.overlay ? kOverlay : 0) |
          (profile.cert_elements ? kCertOn : 0) |
          (profile.own_elements ? kOwnOn : 0);
 }
@@ -106,6 +121,12 @@ FlowRecord ReverseOf(const FlowRecord& record) {
   reverse.tcp_flags = record.reverse_tcp_flags;
   reverse.initial_tcp_flags = record.reverse_initial_tcp_flags;
   reverse.later_tcp_flags = record.reverse_later_tcp_flags;
+  reverse.ttl_minimum = record.reverse_ttl_minimum;
+  reverse.ttl_maximum = record.reverse_ttl_maximum;
+  reverse.vlan_id = record.reverse_vlan_id;
+  reverse.inner_vlan_id = record.reverse_inner_vlan_id;
+  reverse.retransmitted_packets = record.reverse_retransmitted_packets;
+  reverse.missing_octets = record.reverse_missing_octets;
   reverse.reverse_octets = 0;
   reverse.reverse_packets = 0;
   return reverse;
@@ -120,30 +141,37 @@ Shape ShapeOf(const FlowRecord& record) {
   }
   return {.ip_version = record.ip_version,
           .transport = transport,
-          .biflow = record.reverse_packets > 0};
+          .biflow = record.reverse_packets > 0,
+          .overlay = record.segment_id != 0};
 }
 
-// IndexOf() and ShapeAt() count in this order: version, transport, directions.
+// IndexOf() and ShapeAt() count in this order: overlay, version, transport,
+// directions.
 constexpr std::size_t kTransports = 3;
+constexpr std::size_t kPlainShapes = kShapes / 2;
 
 std::size_t IndexOf(const Shape& shape) {
   const std::size_t version = shape.ip_version == 4 ? 0 : 1;
   const auto transport = static_cast<std::size_t>(shape.transport);
-  return (version * kTransports + transport) * 2 + (shape.biflow ? 1 : 0);
+  return (shape.overlay ? kPlainShapes : 0) +
+         (version * kTransports + transport) * 2 + (shape.biflow ? 1 : 0);
 }
 
 Shape ShapeAt(std::size_t index) {
+  const std::size_t plain = index % kPlainShapes;
   return {.ip_version =
-              static_cast<std::uint8_t>(index / 2 / kTransports == 0 ? 4 : 6),
-          .transport = static_cast<Transport>(index / 2 % kTransports),
-          .biflow = index % 2 == 1};
+              static_cast<std::uint8_t>(plain / 2 / kTransports == 0 ? 4 : 6),
+          .transport = static_cast<Transport>(plain / 2 % kTransports),
+          .biflow = plain % 2 == 1,
+          .overlay = index >= kPlainShapes};
 }
 
 std::array<FlowTemplate, kShapes> MakeTemplates(const Profile& profile) {
   std::array<FlowTemplate, kShapes> templates;
   for (std::size_t i = 0; i < kShapes; ++i) {
     const Shape shape = ShapeAt(i);
-    if (shape.biflow && !profile.biflow) {
+    if ((shape.biflow && !profile.biflow) ||
+        (shape.overlay && !profile.overlays)) {
       continue;
     }
     const int given = Given(shape, profile);

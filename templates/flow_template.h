@@ -23,7 +23,8 @@ enum class Transport : std::uint8_t { kTcp, kIcmp, kOther };
 struct Shape {
   std::uint8_t ip_version = 4;
   Transport transport = Transport::kTcp;
-  bool biflow = false;  // with the reverse elements
+  bool biflow = false;   // with the reverse elements
+  bool overlay = false;  // with the number of an overlay network
 };
 
 struct FlowTemplate {
@@ -31,10 +32,11 @@ struct FlowTemplate {
   std::vector<const Element*> fields;
 };
 
-inline constexpr std::size_t kShapes = 12;
+inline constexpr std::size_t kShapes = 24;
 
 // The shape that `record` needs. Records without reverse packets have no
-// reverse elements, also in a biflow profile.
+// reverse elements, also in a biflow profile, those outside of an overlay no
+// number of it.
 Shape ShapeOf(const FlowRecord& record);
 // 0 .. kShapes - 1, and back.
 std::size_t IndexOf(const Shape& shape);

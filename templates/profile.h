@@ -16,6 +16,8 @@ struct Profile {
   // Describe elements that are not IANA's in options records (RFC 5610), in
   // observation domain 0, where they disturb no collector's sequence check.
   bool element_types = true;
+  // Records may come from inside of tunnels; not the collector's choice.
+  bool overlays = false;
 };
 
 std::span<const Profile> Profiles();

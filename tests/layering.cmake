@@ -68,6 +68,7 @@ only_in(exporter "^<boost" options.cc)
 only_in(exporter "^<fixbuf" fixbuf.h)
 only_in(exporter "^\"exporter/fixbuf" fixbuf_domain.h fixbuf_domain.cc ipfix_encoder.cc)
 only_in(exporter "^<zlib" capture_stream.cc)
+only_in(exporter "^<openssl" community_id.cc)
 
 # Nothing that ships knows the tests.
 only_in(exporter "^\"tests/")

@@ -17,11 +17,17 @@ struct TrackerConfig {
   // A flow is reported when its interval gets this old, and goes on
   // (EndReason::kActiveTimeout). 0: never.
   Duration active_timeout{0};
+  // Intervals end at multiples of active_timeout since 1970 UTC instead: at
+  // full minutes, for 60 s.
+  bool active_align = false;
   // For this long after a close or reset, packets still belong to the closed
   // flow. 0: the flow ends at once, and what comes then is a new one.
   Duration close_linger{0};
   // Track() sweeps by itself when the clock has moved this far.
   Duration sweep_interval = std::chrono::seconds{1};
+  // Flows that one sweep ends or reports at most; the others follow with the
+  // next packet or sweep. 0: all at once.
+  std::size_t sweep_limit = 0;
   // At least 1. One more flow pushes out the least recently seen one.
   std::size_t max_flows = 100'000;
   // Find the initiator by SYN, SYN-ACK and well-known ports, not only by who

@@ -43,8 +43,11 @@ DecodeResult Ipv4(Cursor& cursor, Packet& packet, std::size_t& end) {
   packet.class_of_service = cursor.U8(1);
   packet.fragment = (fragment & (kMoreFragments | kOffset)) != 0;
   packet.later_fragment = (fragment & kOffset) != 0;
+  packet.fragment_offset = static_cast<std::uint16_t>((fragment & kOffset) * 8);
+  packet.fragment_id = cursor.U16(4);
   packet.ttl = cursor.U8(8);
   packet.protocol = cursor.U8(9);
+  packet.fragment_protocol = packet.protocol;
   packet.source =
       IpAddress::V4(cursor.U8(12), cursor.U8(13), cursor.U8(14), cursor.U8(15));
   packet.destination =
@@ -108,6 +111,9 @@ DecodeResult Extensions(Cursor& cursor, Packet& packet, std::size_t& end) {
       const std::uint16_t field = cursor.U16(2);
       packet.fragment = true;
       packet.later_fragment = (field & 0xfff8) != 0;
+      packet.fragment_offset = field & 0xfff8;
+      packet.fragment_id = cursor.U32(4);
+      packet.fragment_protocol = cursor.U8(0);
     }
     if (end < length) {
       return DecodeResult::kOk;
@@ -145,10 +151,17 @@ DecodeResult Ipv6(Cursor& cursor, Packet& packet, std::size_t& end) {
 }  // namespace
 
 DecodeResult Ip(Cursor& cursor, Packet& packet, std::size_t& end) {
-  const DecodeResult result = cursor.U8(0) >> 4 == 4
-                                  ? Ipv4(cursor, packet, end)
-                                  : Ipv6(cursor, packet, end);
-  return result == DecodeResult::kOk ? Extensions(cursor, packet, end) : result;
+  packet.network_offset = static_cast<std::uint32_t>(cursor.Offset());
+  DecodeResult result = cursor.U8(0) >> 4 == 4 ? Ipv4(cursor, packet, end)
+                                               : Ipv6(cursor, packet, end);
+  if (result == DecodeResult::kOk) {
+    result = Extensions(cursor, packet, end);
+  }
+  const auto headers =
+      static_cast<std::uint32_t>(cursor.Offset()) - packet.network_offset;
+  packet.network_payload_octets =
+      packet.octets > headers ? packet.octets - headers : 0;
+  return result;
 }
 
 }  // namespace tracker::layers

@@ -61,16 +61,29 @@ class Cursor {
   std::uint32_t wire_length_;
 };
 
+// What stands at the cursor.
+enum class Next : std::uint8_t { kEtherType, kEthernet, kPpp, kMpls, kIp };
+
+struct Walk {
+  Next next = Next::kEtherType;
+  std::uint16_t ether_type = 0;  // for kEtherType: which
+};
+
 // Each reads the layer at the cursor and moves behind it.
 
 // Link layer, tags and shims included: kOk when an IP header follows.
 DecodeResult Link(LinkType link, Cursor& cursor, Packet& packet);
+// The same, from what stands at the cursor.
+DecodeResult LinkFrom(Walk walk, Cursor& cursor, Packet& packet);
 // IPv4 or IPv6 with extension headers. `end` becomes the number of captured
 // octets from the cursor on that belong to the packet.
 DecodeResult Ip(Cursor& cursor, Packet& packet, std::size_t& end);
 // Ports, ICMP type and code, TCP. Never fails: what is cut off stays 0.
-// `ip_offset` is where the IP header began in the frame.
-void Transport(const Cursor& cursor, std::size_t ip_offset, std::size_t end,
-               Packet& packet);
+void Transport(const Cursor& cursor, std::size_t end, Packet& packet);
+// The header of the tunnel that `packet`, whose payload begins at the cursor
+// and has `end` captured octets, may carry. False: it carries none, or its
+// header is cut off. Else `walk` says what is inside, and packet.segment_id
+// which overlay network it is, if that has a number.
+bool Tunnel(Cursor& cursor, std::size_t end, Packet& packet, Walk& walk);
 
 }  // namespace tracker::layers

@@ -6,14 +6,6 @@
 namespace tracker::layers {
 namespace {
 
-// What stands at the cursor.
-enum class Next : std::uint8_t { kEtherType, kEthernet, kPpp, kMpls, kIp };
-
-struct Walk {
-  Next next = Next::kEtherType;
-  std::uint16_t ether_type = 0;  // for kEtherType
-};
-
 // What was announced as IP has to begin with its version.
 DecodeResult CheckVersion(const Cursor& cursor) {
   if (!cursor.Has(1)) {
@@ -223,10 +215,9 @@ DecodeResult Shim(Cursor& cursor, Packet& packet, Walk& walk, int& tags) {
 
 }  // namespace
 
-DecodeResult Link(LinkType link, Cursor& cursor, Packet& packet) {
-  Walk walk;
+DecodeResult LinkFrom(Walk walk, Cursor& cursor, Packet& packet) {
   int tags = 0;
-  DecodeResult result = First(link, cursor, packet, walk);
+  DecodeResult result = DecodeResult::kOk;
   for (int layer = 0; result == DecodeResult::kOk; ++layer) {
     if (walk.next == Next::kIp) {
       return CheckVersion(cursor);
@@ -252,6 +243,12 @@ DecodeResult Link(LinkType link, Cursor& cursor, Packet& packet) {
     }
   }
   return result;
+}
+
+DecodeResult Link(LinkType link, Cursor& cursor, Packet& packet) {
+  Walk walk;
+  const DecodeResult result = First(link, cursor, packet, walk);
+  return result == DecodeResult::kOk ? LinkFrom(walk, cursor, packet) : result;
 }
 
 }  // namespace tracker::layers

@@ -15,32 +15,32 @@ void Payload(const Cursor& cursor, std::size_t end, std::size_t header,
   packet.payload_captured = static_cast<std::uint32_t>(end - skip);
 }
 
-// RFC 9293 section 3.1.
-void Tcp(const Cursor& cursor, std::size_t ip_offset, std::size_t end,
-         Packet& packet) {
-  if (end < 20) {
+// RFC 9293 section 3.1. A header that says to be shorter than it is, or longer
+// than its packet, has ports and nothing else that can be believed.
+void Tcp(const Cursor& cursor, std::size_t end, Packet& packet) {
+  constexpr std::size_t kFixed = 20;
+  if (end < kFixed) {
     return;
   }
-  const std::size_t header = std::max<std::size_t>(
-      static_cast<std::size_t>(cursor.U8(12) >> 4) * 4, 20);
+  const std::size_t header = static_cast<std::size_t>(cursor.U8(12) >> 4) * 4;
+  const std::size_t octets = packet.network_payload_octets;
+  if (header < kFixed || (header > octets && !packet.fragment)) {
+    return;
+  }
   packet.tcp.sequence = cursor.U32(4);
   packet.tcp.acknowledgment = cursor.U32(8);
   packet.tcp.flags = cursor.U8(13);
   packet.tcp.window = cursor.U16(14);
   packet.tcp.complete = true;
   // What the IP length leaves for the payload, not what was captured of it.
-  const std::size_t headers = cursor.Offset() - ip_offset + header;
   packet.tcp.payload_octets =
-      packet.octets > headers
-          ? packet.octets - static_cast<std::uint32_t>(headers)
-          : 0;
+      static_cast<std::uint32_t>(octets > header ? octets - header : 0);
   Payload(cursor, end, header, packet);
 }
 
 }  // namespace
 
-void Transport(const Cursor& cursor, std::size_t ip_offset, std::size_t end,
-               Packet& packet) {
+void Transport(const Cursor& cursor, std::size_t end, Packet& packet) {
   switch (packet.protocol) {
     case kIcmp:
     case kIcmpV6:
@@ -66,7 +66,7 @@ void Transport(const Cursor& cursor, std::size_t ip_offset, std::size_t end,
   packet.source_port = cursor.U16(0);
   packet.destination_port = cursor.U16(2);
   if (packet.protocol == kTcp) {
-    Tcp(cursor, ip_offset, end, packet);
+    Tcp(cursor, end, packet);
   } else {
     // UDP and UDP-Lite (RFC 768, 3828): 8; SCTP and DCCP common header: 12.
     const bool udp = packet.protocol == kUdp || packet.protocol == kUdpLite;

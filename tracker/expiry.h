@@ -48,9 +48,10 @@ class RecencyRing {
   void Remove(SlotIndex slot);
 
   // Calls `expire(slot)` for each slot whose `last_seen(slot)` <= `cutoff`;
-  // `expire` must Remove() it, and no other.
+  // `expire` must Remove() it, and no other, and answers whether to go on.
+  // False: it did not, and there may be more.
   template <typename LastSeen, typename Expire>
-  void Advance(Timestamp cutoff, LastSeen&& last_seen, Expire&& expire);
+  bool Advance(Timestamp cutoff, LastSeen&& last_seen, Expire&& expire);
 
   // The least recently seen slot, or kNoSlot. Exact among flows that were filed
   // close to each other, else within one tick.
@@ -76,9 +77,9 @@ class RecencyRing {
     return Nanoseconds(time) >> shift_;
   }
   [[nodiscard]] static std::uint32_t ListOf(Tick tick);
-  // Expires the flows of one tick, or files them again.
+  // Expires the flows of one tick, or files them again; as Advance().
   template <typename LastSeen, typename Expire>
-  void LookAt(Tick tick, Timestamp cutoff, LastSeen& last_seen, Expire& expire);
+  bool LookAt(Tick tick, Timestamp cutoff, LastSeen& last_seen, Expire& expire);
 
   const ExpiryArray& links_;
   std::vector<List> lists_;
@@ -106,19 +107,22 @@ class AgeList {
 };
 
 template <typename LastSeen, typename Expire>
-void RecencyRing::Advance(Timestamp cutoff, LastSeen&& last_seen,
+bool RecencyRing::Advance(Timestamp cutoff, LastSeen&& last_seen,
                           Expire&& expire) {
   const Tick last = TickOf(cutoff);
   // However far the cutoff jumped, one turn looks at every list.
   for (Tick tick = std::max(first_, last - kTicks + 1);
        count_ > 0 && tick <= last; ++tick) {
     first_ = tick;
-    LookAt(tick, cutoff, last_seen, expire);
+    if (!LookAt(tick, cutoff, last_seen, expire)) {
+      return false;
+    }
   }
+  return true;
 }
 
 template <typename LastSeen, typename Expire>
-void RecencyRing::LookAt(Tick tick, Timestamp cutoff, LastSeen& last_seen,
+bool RecencyRing::LookAt(Tick tick, Timestamp cutoff, LastSeen& last_seen,
                          Expire& expire) {
   const List& list = lists_[ListOf(tick)];
   const bool last = tick == TickOf(cutoff);
@@ -128,18 +132,19 @@ void RecencyRing::LookAt(Tick tick, Timestamp cutoff, LastSeen& last_seen,
     // Later in the last tick; in an earlier tick it was filed too early.
     if (last && links_[slot].filed_as > Nanoseconds(cutoff)) {
       if (list.sorted) {
-        return;
+        return true;
       }
       continue;
     }
     const Timestamp seen = last_seen(slot);
-    if (seen <= cutoff) {
-      expire(slot);
-    } else {
+    if (seen > cutoff) {
       Remove(slot);
       File(slot, seen);
+    } else if (!expire(slot)) {
+      return false;
     }
   }
+  return true;
 }
 
 template <typename LastSeen>

@@ -4,20 +4,13 @@
 #include <random>
 #include <utility>
 
+#include "tracker/icmp.h"
+
 namespace tracker {
 namespace {
 
 std::uint64_t RandomWord(std::random_device& device) {
   return static_cast<std::uint64_t>(device()) << 32 | device();
-}
-
-void FillKey(const Packet& packet, FiveTuple::Options options, FlowKey& key) {
-  key.address = {packet.source, packet.destination};
-  key.port = {packet.source_port, packet.destination_port};
-  key.tunnel_id = 0;
-  key.vlan_id = options.vlan_in_key ? packet.vlan_id : std::uint16_t{0};
-  key.protocol = packet.protocol;
-  key.ip_version = packet.ip_version;
 }
 
 }  // namespace
@@ -29,31 +22,72 @@ KeyHasher::KeyHasher() : seed_{} {
   }
 }
 
-DecodeResult FiveTuple::Extract(const Frame& frame, Extracted<Key>& out) const {
-  const DecodeResult result = Decode(frame, out.packet);
+template <bool kBidirectional>
+BasicFiveTuple<kBidirectional>::BasicFiveTuple(FiveTupleOptions options)
+    : options_(options),
+      duplicates_(options.drop_duplicates ? std::make_unique<DuplicateFilter>()
+                                          : nullptr) {}
+
+template <bool kBidirectional>
+void BasicFiveTuple<kBidirectional>::FillKey(Extracted<Key>& out) const {
+  const Packet& packet = out.packet;
+  Key& key = out.key;
+  key.address = {packet.source, packet.destination};
+  key.port = {packet.source_port, packet.destination_port};
+  if ((packet.protocol == kIcmp || packet.protocol == kIcmpV6) &&
+      !packet.later_fragment) {
+    const IcmpPorts ports =
+        IcmpPortsOf(packet.protocol, packet.icmp_type, packet.icmp_code);
+    key.port = {ports.source, ports.destination};
+  }
+  key.tunnel_id =
+      options_.tunnel_in_key
+          ? static_cast<std::uint32_t>(packet.segment_id >> 56 << 24 |
+                                       (packet.segment_id & 0xffffff))
+          : 0;
+  key.vlan_id = options_.vlan_in_key ? packet.vlan_id : std::uint16_t{0};
+  key.protocol = packet.protocol;
+  key.ip_version = packet.ip_version;
+
+  out.orientation = Orientation::kFirstToSecond;
+  if constexpr (kBidirectional) {
+    const auto order = key.address[0] <=> key.address[1];
+    if (order > 0 || (order == 0 && key.port[0] > key.port[1])) {
+      std::swap(key.address[0], key.address[1]);
+      std::swap(key.port[0], key.port[1]);
+      out.orientation = Orientation::kSecondToFirst;
+    }
+  }
+}
+
+template <bool kBidirectional>
+DecodeResult BasicFiveTuple<kBidirectional>::Extract(const Frame& frame,
+                                                     Extracted<Key>& out) {
+  DecodeResult result = DecodeResult::kOk;
+  if (options_.innermost) {
+    Packet fragmented;
+    result = DecodeInnermost(frame, out.packet, fragmented);
+    if (fragmented.ip_version != 0) {
+      fragments_.Add(fragmented);
+    }
+  } else {
+    result = Decode(frame, out.packet);
+  }
   if (result != DecodeResult::kOk) {
     return result;
   }
-  FillKey(out.packet, options_, out.key);
-  out.orientation = Orientation::kFirstToSecond;
-  const auto order = out.key.address[0] <=> out.key.address[1];
-  if (order > 0 || (order == 0 && out.key.port[0] > out.key.port[1])) {
-    std::swap(out.key.address[0], out.key.address[1]);
-    std::swap(out.key.port[0], out.key.port[1]);
-    out.orientation = Orientation::kSecondToFirst;
+  if (duplicates_ != nullptr && duplicates_->IsDuplicate(frame, out.packet)) {
+    return DecodeResult::kDuplicate;
   }
+  if (out.packet.fragment && !fragments_.Add(out.packet)) {
+    return DecodeResult::kHeld;
+  }
+  FillKey(out);
   return result;
 }
 
-DecodeResult UnidirectionalFiveTuple::Extract(const Frame& frame,
-                                              Extracted<Key>& out) const {
-  const DecodeResult result = Decode(frame, out.packet);
-  if (result == DecodeResult::kOk) {
-    FillKey(out.packet, options_, out.key);
-    out.orientation = Orientation::kFirstToSecond;
-  }
-  return result;
-}
+template class BasicFiveTuple<true>;
+template class BasicFiveTuple<false>;
 
 DecodeResult IpPair::Extract(const Frame& frame, Extracted<Key>& out) {
   const DecodeResult result = Decode(frame, out.packet);

@@ -6,9 +6,12 @@
 #pragma once
 
 #include <concepts>
+#include <memory>
 
 #include "tracker/decode.h"
+#include "tracker/duplicate_filter.h"
 #include "tracker/flow_key.h"
+#include "tracker/fragment_table.h"
 
 namespace tracker {
 
@@ -30,36 +33,57 @@ concept Extractor = requires(E& extractor, const Frame& frame,
   { extractor.Extract(frame, out) } -> std::same_as<DecodeResult>;
 };
 
-// Protocol, addresses and ports; both directions are one flow. ICMP has ports
-// 0.
-class FiveTuple {
- public:
-  using Key = FlowKey;
-  struct Options {
-    bool vlan_in_key = false;  // the same five-tuple in two VLANs is two flows
-  };
-
-  FiveTuple() = default;
-  explicit FiveTuple(Options options) : options_(options) {}
-  DecodeResult Extract(const Frame& frame, Extracted<Key>& out) const;
-
- private:
-  Options options_;
+// An extractor that answers kHeld gives what it held out later, by the rules of
+// FragmentTable.
+template <typename E>
+concept HoldsPackets = requires(E& extractor, Timestamp clock,
+                                Extracted<typename E::Key>& out) {
+  { extractor.TakeReady(out) } -> std::same_as<bool>;
+  extractor.Expire(clock);
+  extractor.ReleaseAll();
 };
 
-// The same fields, each direction a flow of its own.
-class UnidirectionalFiveTuple {
+struct FiveTupleOptions {
+  // Look into tunnels: the innermost IP packet is the one that counts.
+  bool innermost = false;
+  bool vlan_in_key = false;    // the same five-tuple in two VLANs is two flows
+  bool tunnel_in_key = false;  // and in two overlay networks
+  bool drop_duplicates = false;  // kDuplicate, as duplicate_filter.h says
+};
+
+// Protocol, addresses and ports. Fragments belong to the flow of their first.
+// ICMP: types that ask and answer are one flow (icmp.h).
+template <bool kBidirectional>
+class BasicFiveTuple {
  public:
   using Key = FlowKey;
 
-  UnidirectionalFiveTuple() = default;
-  explicit UnidirectionalFiveTuple(FiveTuple::Options options)
-      : options_(options) {}
-  DecodeResult Extract(const Frame& frame, Extracted<Key>& out) const;
+  BasicFiveTuple() : BasicFiveTuple(FiveTupleOptions{}) {}
+  explicit BasicFiveTuple(FiveTupleOptions options);
+  DecodeResult Extract(const Frame& frame, Extracted<Key>& out);
+
+  bool TakeReady(Extracted<Key>& out) {
+    return fragments_.TakeReady(out.packet) && (FillKey(out), true);
+  }
+  void Expire(Timestamp clock) { fragments_.Expire(clock); }
+  void ReleaseAll() { fragments_.ReleaseAll(); }
+
+  [[nodiscard]] const FragmentCounts& Fragments() const {
+    return fragments_.Counts();
+  }
 
  private:
-  FiveTuple::Options options_;
+  void FillKey(Extracted<Key>& out) const;
+
+  FiveTupleOptions options_;
+  FragmentTable fragments_;
+  std::unique_ptr<DuplicateFilter> duplicates_;  // null: not asked for
 };
+
+// Both directions are one flow.
+using FiveTuple = BasicFiveTuple<true>;
+// Each direction is a flow of its own.
+using UnidirectionalFiveTuple = BasicFiveTuple<false>;
 
 // Everything between two IP addresses.
 class IpPair {

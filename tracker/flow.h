@@ -39,7 +39,10 @@ constexpr std::string_view Name(EndReason reason) {
 // One direction of the present interval.
 struct SideStats {
   std::uint64_t packets = 0;
-  std::uint64_t octets = 0;    // of IP, never padding of the link layer
+  std::uint64_t octets = 0;  // of IP, never padding of the link layer
+  // Of its TCP stream: acknowledged by the other side, but never seen.
+  std::uint64_t missing_octets = 0;
+  std::uint32_t retransmitted_packets = 0;  // segments with nothing new
   Timestamp first_seen;        // earliest and latest time of a packet, as the
   Timestamp last_seen;         // capture says; not set while packets == 0
   std::uint8_t tcp_flags = 0;  // union over the interval
@@ -51,6 +54,8 @@ struct SideStats {
   bool seen = false;  // it sent a packet, in this interval or an earlier one
   std::uint8_t icmp_type = 0;  // of the side's first packet in the flow
   std::uint8_t icmp_code = 0;
+  std::uint16_t vlan_id = 0;  // of the side's first packet in the flow
+  std::uint16_t inner_vlan_id = 0;
 };
 
 struct FlowStats {
@@ -70,8 +75,7 @@ struct FlowStats {
 
   MacAddress initiator_mac{};  // as in the first packet; zero without MACs
   MacAddress responder_mac{};
-  std::uint16_t vlan_id = 0;  // of the first packet
-  std::uint16_t inner_vlan_id = 0;
+  std::uint64_t segment_id = 0;  // of the first packet; as in Packet
   std::uint32_t interface = 0;
 
   // By the tracker's clock: what the idle timeout (or, once closed, the linger)

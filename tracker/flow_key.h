@@ -36,8 +36,11 @@ constexpr Side Other(Side side) {
 
 struct FlowKey {
   std::array<IpAddress, 2> address;
-  std::array<std::uint16_t, 2> port{};  // 0 where the protocol has none
-  std::uint32_t tunnel_id = 0;          // for extractors that look into tunnels
+  // 0 where the protocol has none; for ICMP as icmp.h says.
+  std::array<std::uint16_t, 2> port{};
+  // Of the overlay network, kind << 24 | id; 0 unless the extractor was told to
+  // use it.
+  std::uint32_t tunnel_id = 0;
   std::uint16_t vlan_id = 0;  // 0 unless the extractor was told to use it
   std::uint8_t protocol = 0;
   std::uint8_t ip_version = 0;

@@ -3,7 +3,8 @@
 // lower case the responder, at the time of writing; ^ is a flip of roles.
 //
 //   s SYN    h SYN+ACK   a pure ACK   d payload   f FIN   r RST
-//   i FIN+RST   q other odd flags   t retransmission   w zero window   ^ flip
+//   i FIN+RST   q other odd flags   t retransmission   w zero window
+//   g octets missing from the capture   ^ flip
 #pragma once
 
 #include <array>

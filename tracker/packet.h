@@ -36,7 +36,7 @@ struct TcpSegment {
   std::uint32_t payload_octets = 0;  // on the wire, by the IP length
   std::uint16_t window = 0;          // as sent, without the scale option
   std::uint8_t flags = 0;            // TcpFlag
-  bool complete = false;  // the 20 octets of fixed header were captured
+  bool complete = false;  // the fixed header was captured and makes sense
 };
 
 struct Packet {
@@ -51,7 +51,15 @@ struct Packet {
   std::uint8_t class_of_service = 0;  // IPv4 TOS, IPv6 traffic class
   std::uint8_t ttl = 0;               // or hop limit
   bool fragment = false;              // any fragment of a datagram
-  bool later_fragment = false;        // one that has no transport header
+  bool later_fragment = false;        // one whose transport header is unknown
+  // What fragments of one datagram have in common beside the addresses, and
+  // where this one belongs; octets.
+  std::uint8_t fragment_protocol = 0;  // as the fragment itself announces it
+  std::uint16_t fragment_offset = 0;
+  std::uint32_t fragment_id = 0;
+  std::uint32_t network_offset = 0;  // of the IP header in the frame
+  // On the wire, behind the IP header and its extensions.
+  std::uint32_t network_payload_octets = 0;
 
   // Transport layer; 0 where the protocol has no ports or they were cut off.
   std::uint16_t source_port = 0;
@@ -71,6 +79,9 @@ struct Packet {
   std::uint16_t vlan_id = 0;        // outermost 802.1Q VID; 0: untagged
   std::uint16_t inner_vlan_id = 0;  // VID of the second tag
   bool has_mac = false;
+  // The overlay network that a tunnel carried it in, as in the element
+  // layer2SegmentId: kind << 56 | id. 0: none.
+  std::uint64_t segment_id = 0;
   std::uint32_t interface = 0;  // as in Frame
 };
 

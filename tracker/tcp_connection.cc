@@ -2,6 +2,7 @@
 #include "tracker/tcp_connection.h"
 
 #include <algorithm>
+#include <chrono>
 #include <cstdlib>
 #include <utility>
 
@@ -45,7 +46,8 @@ bool IsOpening(Endpoint state) {
 
 }  // namespace
 
-void TcpConnection::StartSequence(End& me, const TcpSegment& segment) {
+void TcpConnection::StartSequence(End& me, const TcpSegment& segment,
+                                  BlockPool& blocks) {
   const bool syn = Has(segment, kSyn);
   const bool moved = segment.sequence != me.start_sequence;
   bool starts = false;
@@ -71,6 +73,8 @@ void TcpConnection::StartSequence(End& me, const TcpSegment& segment) {
     me.start_sequence = syn ? segment.sequence : segment.sequence - 1;
     me.acknowledged = me.start_sequence;
     me.next_sequence = syn ? SegmentEnd(segment) : segment.sequence;
+    me.delivered = me.start_sequence + 1;
+    blocks.Return(me.blocks);
   }
 }
 
@@ -94,6 +98,10 @@ void TcpConnection::FlagLetter(Side side, End& me, const TcpSegment& segment,
   } else if (Has(segment, kSyn)) {
     unless_repeated('s', Has(segment, kAck) ? 'h' : 's', relative, me.last_syn);
   } else if (Has(segment, kFin)) {
+    if (!me.fin_seen) {
+      me.fin_seen = true;
+      me.stream_end = segment.sequence + segment.payload_octets;
+    }
     unless_repeated('f', 'f', relative + segment.payload_octets, me.last_fin);
   } else if (Has(segment, kRst)) {
     unless_repeated('r', 'r', relative, me.last_rst);
@@ -119,6 +127,7 @@ void TcpConnection::Acknowledge(End& peer, const TcpSegment& segment) {
     peer.start_sequence = ack - 1;
     peer.acknowledged = ack - 1;
     peer.next_sequence = ack - 1;
+    peer.delivered = ack;
     return;
   }
   const std::int32_t advance = Distance(ack, peer.acknowledged);
@@ -129,25 +138,158 @@ void TcpConnection::Acknowledge(End& peer, const TcpSegment& segment) {
   }
 }
 
-void TcpConnection::AdvanceSequence(Side side, End& me,
+// Answers whether it is a retransmission.
+bool TcpConnection::AdvanceSequence(Side side, End& me,
                                     const TcpSegment& segment,
                                     History& history) {
   const std::uint32_t end = SegmentEnd(segment);
   const std::int32_t advance = Distance(end, me.next_sequence);
   if ((Has(segment, kSyn) || Has(segment, kRst)) &&
       (advance > kWildJump || advance < -kWildJump)) {
-    return;
+    return false;
   }
   const bool first_data_is_fin =
       Has(segment, kFin) && me.next_sequence == me.start_sequence + 1;
   if (me.state == Endpoint::kReset && !first_data_is_fin) {
-    return;
+    return false;
   }
   if (first_data_is_fin || advance > 0) {
     me.next_sequence = end;
-  } else if (StreamLength(segment) > 0) {
-    ++me.retransmitted;
-    history.AddLogScaled(side, 't', me.retransmitted);
+    return false;
+  }
+  if (StreamLength(segment) == 0) {
+    return false;
+  }
+  ++me.retransmitted;
+  history.AddLogScaled(side, 't', me.retransmitted);
+  return true;
+}
+
+// Which of the stream was seen. Of a segment that was cut by the snap length,
+// all: the wire carried it.
+void TcpConnection::SeeData(End& me, const TcpSegment& segment,
+                            BlockPool& blocks) {
+  if (StreamLength(segment) == 0 || me.gaps_unknown ||
+      Distance(segment.sequence, me.start_sequence) < 0) {
+    return;
+  }
+  std::uint32_t begin = segment.sequence + (Has(segment, kSyn) ? 1 : 0);
+  const std::uint32_t end = begin + segment.payload_octets;
+  if (Distance(me.acknowledged, begin) > 0) {
+    begin = me.acknowledged;
+  }
+  if (Distance(end, begin) <= 0 || Distance(end, me.delivered) <= 0) {
+    return;
+  }
+  if (Distance(begin, me.delivered) > 0) {
+    KeepBlock(me, begin, end, blocks);
+    return;
+  }
+  me.delivered = end;
+  if (me.blocks != BlockPool::kNone) {
+    me.delivered = blocks[me.blocks].Advance(end);
+    if (blocks[me.blocks].Empty()) {
+      blocks.Return(me.blocks);
+    }
+  }
+}
+
+void TcpConnection::KeepBlock(End& me, std::uint32_t begin, std::uint32_t end,
+                              BlockPool& blocks) {
+  // Beyond these the segments are no stream that anybody receives.
+  constexpr std::uint64_t kMostUnacknowledged = 16'384;
+  constexpr std::uint64_t kMostOctets = 10 << 20;
+  if (me.blocks == BlockPool::kNone) {
+    me.blocks = blocks.Lend();
+  }
+  if (me.blocks == BlockPool::kNone) {
+    me.gaps_unknown = true;
+    return;
+  }
+  blocks[me.blocks].Insert(begin, end);
+  const bool ever_acknowledged =
+      Distance(me.acknowledged, me.start_sequence + 1) > 0;
+  if (blocks[me.blocks].Octets() >
+      (ever_acknowledged ? kMostOctets : kMostUnacknowledged)) {
+    me.gaps_unknown = true;
+    blocks.Return(me.blocks);
+  }
+}
+
+// Octets that the other side acknowledged to `side`, but that were not seen.
+// They count, and have a letter, in connections whose opening was seen.
+std::uint32_t TcpConnection::FindGaps(Side side, BlockPool& blocks,
+                                      History& history) {
+  End& me = At(side);
+  std::uint32_t acknowledged = me.acknowledged;
+  if (me.fin_seen && Distance(acknowledged, me.stream_end) > 0) {
+    acknowledged = me.stream_end;  // FIN takes a number, and is no octet
+  }
+  if (me.gaps_unknown || Distance(acknowledged, me.delivered) <= 0) {
+    return 0;
+  }
+  const auto opened = [](const End& end) {
+    return end.state == Endpoint::kEstablished ||
+           (end.state == Endpoint::kClosed &&
+            end.previous == Endpoint::kEstablished);
+  };
+  const bool counts = opened(ends_[0]) && opened(ends_[1]);
+  std::uint32_t missing = 0;
+  const auto hole = [&](std::uint32_t octets) {
+    if (counts) {
+      missing += octets;
+      ++me.gaps;
+      history.AddLogScaled(side, 'g', me.gaps);
+    }
+  };
+  if (me.blocks == BlockPool::kNone) {
+    hole(acknowledged - me.delivered);
+    me.delivered = acknowledged;
+    return missing;
+  }
+  StreamBlocks& seen = blocks[me.blocks];
+  seen.ForEachHole(me.delivered, acknowledged, hole);
+  me.delivered = seen.Advance(acknowledged);
+  if (seen.Empty()) {
+    blocks.Return(me.blocks);
+  }
+  return missing;
+}
+
+// Retransmissions make it ambiguous which packet was answered; the last one is
+// the closest to the path.
+void TcpConnection::TimeHandshake(Side side, const TcpSegment& segment,
+                                  Timestamp time) {
+  const auto since_last_step = [&] {
+    constexpr std::int64_t kMost = 0xffffffff;
+    const auto micros =
+        std::chrono::floor<std::chrono::microseconds>(time - handshake_step_)
+            .count();
+    return static_cast<std::uint32_t>(
+        std::clamp<std::int64_t>(micros, 1, kMost));
+  };
+  const bool syn = Has(segment, kSyn) && ControlBits(segment) == 1;
+  const End& initiator = At(Side::kInitiator);
+  if (syn && !Has(segment, kAck) && side == Side::kInitiator &&
+      handshake_server_time_ == 0) {
+    handshake_begun_ = true;
+    handshake_step_ = time;
+  } else if (syn && Has(segment, kAck) && side == Side::kResponder &&
+             initiator.state != Endpoint::kInactive &&
+             Distance(segment.acknowledgment, initiator.start_sequence) > 0 &&
+             handshake_begun_ && !handshake_done_) {
+    if (handshake_server_time_ == 0) {
+      handshake_server_time_ = since_last_step();
+    }
+    handshake_step_ = time;
+  } else if (!handshake_done_ && CompletesHandshake(side, segment)) {
+    handshake_client_time_ = handshake_server_time_ > 0 ? since_last_step() : 0;
+  }
+}
+
+void TcpConnection::ReturnBlocks(BlockPool& blocks) {
+  for (End& end : ends_) {
+    blocks.Return(end.blocks);
   }
 }
 
@@ -248,8 +390,11 @@ bool TcpConnection::CompletesHandshake(Side side,
 }
 
 TcpConnection::Outcome TcpConnection::Add(Side side, const TcpSegment& segment,
-                                          bool may_flip, History& history) {
+                                          Timestamp time, History& history,
+                                          Environment environment) {
   Outcome outcome;
+  const bool may_flip = environment.may_flip;
+  BlockPool& blocks = environment.blocks;
   const bool plain = ControlBits(segment) == 0 &&
                      (segment.payload_octets > 0 || Has(segment, kAck));
   if (may_flip && plain && history.Letters() == "H") {
@@ -259,18 +404,20 @@ TcpConnection::Outcome TcpConnection::Add(Side side, const TcpSegment& segment,
     side = Other(side);
   }
   const bool reordered = may_flip && IsSynAfterSynAck(side, segment, history);
+  TimeHandshake(side, segment, time);
   if (!handshake_done_ && CompletesHandshake(side, segment)) {
     handshake_done_ = true;
     outcome.established = true;
   }
 
-  StartSequence(At(side), segment);
+  StartSequence(At(side), segment, blocks);
   FlagLetter(side, At(side), segment, history);
   WindowLetter(side, At(side), At(Other(side)), segment, history);
   if (Has(segment, kAck)) {
     Acknowledge(At(Other(side)), segment);
   }
-  AdvanceSequence(side, At(side), segment, history);
+  outcome.retransmission = AdvanceSequence(side, At(side), segment, history);
+  SeeData(At(side), segment, blocks);
 
   if (reordered) {
     At(side).Become(Endpoint::kEstablished);
@@ -278,9 +425,10 @@ TcpConnection::Outcome TcpConnection::Add(Side side, const TcpSegment& segment,
     std::swap(ends_[0], ends_[1]);
     history.AddFlip();
     outcome.flipped = true;
-  } else {
-    AdvanceState(side, segment);
+    return outcome;
   }
+  AdvanceState(side, segment);
+  outcome.missing_octets = FindGaps(Other(side), blocks, history);
   return outcome;
 }
 

@@ -9,8 +9,10 @@
 #include <string_view>
 
 #include "tracker/flow_key.h"
+#include "tracker/gap_tracker.h"
 #include "tracker/history.h"
 #include "tracker/packet.h"
+#include "tracker/time.h"
 
 namespace tracker {
 
@@ -41,19 +43,40 @@ class TcpConnection {
   struct Outcome {
     bool flipped = false;      // the roles changed; the sides must follow
     bool established = false;  // this packet completed the three-way handshake
+    bool retransmission = false;  // it carried data, and nothing new
+    // Octets of the other side that it acknowledges and nobody saw.
+    std::uint32_t missing_octets = 0;
   };
 
-  // One segment from `side`. Writes its letters into `history`. With
-  // `may_flip` a reordered handshake turns the roles round, before the letters
-  // that follow; then `flipped` is set and the sender is the other side.
-  Outcome Add(Side side, const TcpSegment& segment, bool may_flip,
-              History& history);
+  // What all connections of a tracker share.
+  struct Environment {
+    // A reordered handshake turns the roles round, before the letters that
+    // follow; then `flipped` is set and the sender is the other side.
+    bool may_flip;
+    BlockPool& blocks;
+  };
+
+  // One segment from `side`. Writes its letters into `history`.
+  Outcome Add(Side side, const TcpSegment& segment, Timestamp time,
+              History& history, Environment environment);
+
+  // Before the connection goes.
+  void ReturnBlocks(BlockPool& blocks);
 
   // A SYN that cannot belong to this connection: port reuse. A retransmitted
   // SYN, or the halves of one handshake in reverse order, are no reuse.
   [[nodiscard]] bool IsReplacedBy(Side side, const TcpSegment& segment) const;
 
   [[nodiscard]] TcpState State() const;
+  // Microseconds from the last SYN to the first SYN-ACK, and from the last
+  // SYN-ACK to the ACK that completes the handshake: the round trip to either
+  // side, as seen from here. 0: not seen; else at least 1.
+  [[nodiscard]] std::uint32_t HandshakeServerTime() const {
+    return handshake_server_time_;
+  }
+  [[nodiscard]] std::uint32_t HandshakeClientTime() const {
+    return handshake_client_time_;
+  }
   // Both sides sent FIN, or one sent RST.
   [[nodiscard]] bool Over() const;
   // Over, and the last FIN was acknowledged: nothing more is to be expected.
@@ -70,10 +93,17 @@ class TcpConnection {
     std::uint32_t last_syn = 0;  // relative sequence of the last such packet
     std::uint32_t last_fin = 0;
     std::uint32_t last_rst = 0;
+    std::uint32_t stream_end = 0;  // where the first FIN says it is; if fin_seen
     std::uint32_t retransmitted = 0;  // segments that brought nothing new
     std::uint32_t zero_windows = 0;
+    std::uint32_t gaps = 0;
+    std::uint32_t delivered = 0;  // all of the stream before it was seen, or
+                                  // given up
+    BlockPool::Index blocks = BlockPool::kNone;  // what was seen behind it
     Endpoint state = Endpoint::kInactive;
     Endpoint previous = Endpoint::kInactive;
+    bool fin_seen = false;
+    bool gaps_unknown = false;  // too much to keep
 
     void Become(Endpoint next) {
       previous = state;
@@ -87,14 +117,20 @@ class TcpConnection {
   }
 
   // The steps of Add(), in its order.
-  static void StartSequence(End& me, const TcpSegment& segment);
+  static void StartSequence(End& me, const TcpSegment& segment,
+                            BlockPool& blocks);
   static void FlagLetter(Side side, End& me, const TcpSegment& segment,
                          History& history);
   static void WindowLetter(Side side, End& me, const End& peer,
                            const TcpSegment& segment, History& history);
   static void Acknowledge(End& peer, const TcpSegment& segment);
-  static void AdvanceSequence(Side side, End& me, const TcpSegment& segment,
+  static bool AdvanceSequence(Side side, End& me, const TcpSegment& segment,
                               History& history);
+  static void SeeData(End& me, const TcpSegment& segment, BlockPool& blocks);
+  static void KeepBlock(End& me, std::uint32_t begin, std::uint32_t end,
+                        BlockPool& blocks);
+  std::uint32_t FindGaps(Side side, BlockPool& blocks, History& history);
+  void TimeHandshake(Side side, const TcpSegment& segment, Timestamp time);
   void AdvanceState(Side side, const TcpSegment& segment);
   void FromInactive(Side side, const TcpSegment& segment);
   [[nodiscard]] bool CompletesHandshake(Side side,
@@ -107,6 +143,10 @@ class TcpConnection {
   [[nodiscard]] std::uint32_t StreamOctets(Side side) const;
 
   std::array<End, 2> ends_;
+  Timestamp handshake_step_;  // when the last SYN or SYN-ACK came
+  std::uint32_t handshake_server_time_ = 0;
+  std::uint32_t handshake_client_time_ = 0;
+  bool handshake_begun_ = false;  // the SYN was seen
   bool handshake_done_ = false;
 };
 

@@ -8,6 +8,7 @@
 // time.
 //
 // Invariants
+//   * A packet that the extractor holds back is tracked when it gives it out.
 //   * A live flow is in exactly one slot, once in the index, once in the age
 //     list and once in the ring of its timeout.
 //   * Every flow that was Started gets exactly one Ended.
@@ -22,6 +23,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <limits>
 #include <memory>
 #include <optional>
 #include <span>
@@ -33,6 +35,7 @@
 #include "tracker/expiry.h"
 #include "tracker/extractor.h"
 #include "tracker/flow_index.h"
+#include "tracker/gap_tracker.h"
 #include "tracker/slab.h"
 #include "tracker/stats.h"
 #include "tracker/well_known_ports.h"
@@ -54,6 +57,8 @@ class FlowTracker {
   // Makes the user state of a new flow from its key; called once per flow.
   using MakeState = std::function<State(const Key&)>;
 
+  // Directions of TCP whose holes are known at a time; of more, none is.
+  static constexpr std::size_t kMaxStreamsWithHoles = 1 << 16;
   // Frames that TrackBurst() overlaps the memory accesses of.
   static constexpr std::size_t kBurst = 64;
 
@@ -80,9 +85,10 @@ class FlowTracker {
   template <typename Sink>
   void TrackBurst(std::span<const Frame> frames, Sink&& sink);
 
-  // Ends every flow that is due at `now`, which also moves the clock.
+  // Ends every flow that is due at `now`, which also moves the clock. True:
+  // sweep_limit was reached, and there may be more.
   template <typename Sink>
-  void Sweep(Timestamp now, Sink&& sink);
+  bool Sweep(Timestamp now, Sink&& sink);
   // Ends every flow: kShutdown, or how it had closed. The tracker can go on.
   template <typename Sink>
   void Finish(Sink&& sink);
@@ -102,6 +108,7 @@ class FlowTracker {
   [[nodiscard]] const TrackerStats& Stats() const { return stats_; }
   [[nodiscard]] const TrackerConfig& Config() const { return config_; }
   [[nodiscard]] Timestamp Clock() const { return clock_; }
+  [[nodiscard]] const E& GetExtractor() const { return extractor_; }
   // Gives the extractor back; the tracker is used up.
   [[nodiscard]] E IntoExtractor() && { return std::move(extractor_); }
 
@@ -144,7 +151,13 @@ class FlowTracker {
   template <typename Sink>
   void SweepIfDue(Timestamp time, Sink& sink);
   template <typename Sink>
-  Side TrackOne(const Item& item, Sink& sink);
+  void TrackReady(Sink& sink);
+  // The clock, or the frame's own time while that is only suspected.
+  [[nodiscard]] Timestamp TimeFor(const Frame& frame) const {
+    return std::max(clock_, frame.time);
+  }
+  template <typename Sink>
+  Side TrackOne(const Item& item, Timestamp now, Sink& sink);
   template <typename Sink>
   SlotIndex EndIfStale(SlotIndex slot, const Extracted<Key>& extracted,
                        Timestamp now, Sink& sink);
@@ -163,8 +176,9 @@ class FlowTracker {
   void Evict(Sink& sink);
   template <typename Sink>
   void CutInterval(SlotIndex slot, Timestamp now, Sink& sink);
+  [[nodiscard]] Timestamp IntervalEnd(Timestamp start) const;
   template <typename Sink>
-  void SweepActive(Sink& sink);
+  bool SweepActive(std::size_t& allowed, Sink& sink);
   static Side SideOf(const FlowStats& stats, Orientation orientation);
   // A connection that is over ended by that, whatever made it leave.
   static EndReason ReasonFor(const Flow& flow, EndReason otherwise);
@@ -179,6 +193,7 @@ class FlowTracker {
   Slab<Entry> slab_;
   FlowIndex index_{0};
   ExpiryArray links_;
+  BlockPool blocks_;
   std::vector<RecencyRing> rings_;  // by Ring
   AgeList ages_{links_};
   std::vector<SlotIndex> free_;  // used slots that are free again
@@ -187,6 +202,7 @@ class FlowTracker {
 
   Timestamp clock_;
   Timestamp last_sweep_;
+  bool sweep_unfinished_ = false;
   bool clock_set_ = false;
   std::optional<Suspect> suspect_;
   std::unique_ptr<std::array<Item, kBurst>> burst_ =

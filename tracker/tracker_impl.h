@@ -3,6 +3,7 @@
 // flows.
 #pragma once
 
+#include "tracker/icmp.h"
 #include "tracker/tracker.h"
 
 namespace tracker {
@@ -13,7 +14,7 @@ DecodeResult FlowTracker<E, State>::Prepare(const Frame& frame, Item& item) {
   if (item.result == DecodeResult::kOk) {
     item.hash = hasher_(item.extracted.key);
     ++stats_.packets_tracked;
-  } else {
+  } else if (item.result != DecodeResult::kHeld) {
     ++stats_.unmatched[static_cast<std::size_t>(item.result)];
   }
   return item.result;
@@ -23,20 +24,29 @@ template <Extractor E, typename State>
 template <typename Sink>
 void FlowTracker<E, State>::SweepIfDue(Timestamp time, Sink& sink) {
   AdvanceClock(time);
-  if (clock_ - last_sweep_ >= config_.sweep_interval) {
+  if (sweep_unfinished_ || clock_ - last_sweep_ >= config_.sweep_interval) {
     Sweep(clock_, sink);
+  }
+}
+
+// Packets that the extractor had held back.
+template <Extractor E, typename State>
+template <typename Sink>
+void FlowTracker<E, State>::TrackReady(Sink& sink) {
+  if constexpr (HoldsPackets<E>) {
+    Item item;
+    while (extractor_.TakeReady(item.extracted)) {
+      item.hash = hasher_(item.extracted.key);
+      ++stats_.packets_tracked;
+      TrackOne(item, clock_, sink);
+    }
   }
 }
 
 template <Extractor E, typename State>
 template <typename Sink>
 DecodeResult FlowTracker<E, State>::Track(const Frame& frame, Sink&& sink) {
-  Item& item = (*burst_)[0];
-  if (Prepare(frame, item) == DecodeResult::kOk) {
-    SweepIfDue(frame.time, sink);
-    TrackOne(item, sink);
-  }
-  return item.result;
+  return TrackWithPayload(frame, sink, [](auto&&...) {});
 }
 
 template <Extractor E, typename State>
@@ -45,18 +55,21 @@ DecodeResult FlowTracker<E, State>::TrackWithPayload(const Frame& frame,
                                                      Sink&& sink,
                                                      Callback&& callback) {
   Item& item = (*burst_)[0];
-  if (Prepare(frame, item) != DecodeResult::kOk) {
-    return item.result;
+  const DecodeResult result = Prepare(frame, item);
+  if (result == DecodeResult::kOk || result == DecodeResult::kHeld) {
+    SweepIfDue(frame.time, sink);
   }
-  SweepIfDue(frame.time, sink);
-  const Side side = TrackOne(item, sink);
-  const Packet& packet = item.extracted.packet;
-  if (packet.payload_captured > 0) {
-    callback(
-        item.extracted.key, side, packet.tcp.sequence,
-        frame.captured.subspan(packet.payload_offset, packet.payload_captured));
+  if (result == DecodeResult::kOk) {
+    const Side side = TrackOne(item, TimeFor(frame), sink);
+    const Packet& packet = item.extracted.packet;
+    if (packet.payload_captured > 0) {
+      callback(item.extracted.key, side, packet.tcp.sequence,
+               frame.captured.subspan(packet.payload_offset,
+                                      packet.payload_captured));
+    }
   }
-  return item.result;
+  TrackReady(sink);
+  return result;
 }
 
 // Three passes, so that the cache misses of a burst overlap: the buckets of all
@@ -90,18 +103,20 @@ void FlowTracker<E, State>::TrackBurst(std::span<const Frame> frames,
       const Item& item = (*burst_)[i];
       if (item.result == DecodeResult::kOk) {
         SweepIfDue(burst[i].time, sink);
-        TrackOne(item, sink);
+        TrackOne(item, TimeFor(burst[i]), sink);
+      } else if (item.result == DecodeResult::kHeld) {
+        SweepIfDue(burst[i].time, sink);
       }
     }
+    TrackReady(sink);
   }
 }
 
 template <Extractor E, typename State>
 template <typename Sink>
-Side FlowTracker<E, State>::TrackOne(const Item& item, Sink& sink) {
+Side FlowTracker<E, State>::TrackOne(const Item& item, Timestamp now,
+                                     Sink& sink) {
   const Packet& packet = item.extracted.packet;
-  // The clock, or the packet's own time while that is only suspected.
-  const Timestamp now = std::max(clock_, packet.time);
   SlotIndex slot = Find(item.extracted.key, item.hash);
   if (slot != kNoSlot) {
     slot = EndIfStale(slot, item.extracted, now, sink);
@@ -151,7 +166,7 @@ SlotIndex FlowTracker<E, State>::EndIfStale(SlotIndex slot,
     return kNoSlot;
   }
   if (config_.active_timeout > Duration::zero() && !flow.stats.closed &&
-      now - flow.stats.interval_start >= config_.active_timeout) {
+      now >= IntervalEnd(flow.stats.interval_start)) {
     CutInterval(slot, now, sink);
   }
   return slot;
@@ -171,8 +186,7 @@ SlotIndex FlowTracker<E, State>::Start(const Item& item, Timestamp now,
   stats.protocol = packet.protocol;
   stats.initiator_mac = packet.source_mac;
   stats.responder_mac = packet.destination_mac;
-  stats.vlan_id = packet.vlan_id;
-  stats.inner_vlan_id = packet.inner_vlan_id;
+  stats.segment_id = packet.segment_id;
   stats.interface = packet.interface;
   stats.idle_since = now;
   stats.interval_start = now;
@@ -190,6 +204,10 @@ SlotIndex FlowTracker<E, State>::Start(const Item& item, Timestamp now,
 template <Extractor E, typename State>
 void FlowTracker<E, State>::OrientNewFlow(const Packet& packet,
                                           FlowStats& stats) const {
+  if (packet.protocol == kIcmp || packet.protocol == kIcmpV6) {
+    stats.direction_known = IsIcmpRequest(packet.protocol, packet.icmp_type);
+    return;
+  }
   const bool tcp = packet.protocol == kTcp;
   const bool syn = tcp && (packet.tcp.flags & kSyn) != 0;
   const bool pure_syn = syn && (packet.tcp.flags & kAck) == 0;
@@ -227,13 +245,18 @@ Side FlowTracker<E, State>::AdvanceConversation(Flow& flow,
     return side;
   }
   const TcpState before = stats.tcp.State();
-  const auto outcome = stats.tcp.Add(
-      side, packet.tcp, config_.use_direction_evidence, stats.history);
+  const auto outcome =
+      stats.tcp.Add(side, packet.tcp, packet.time, stats.history,
+                    {config_.use_direction_evidence, blocks_});
   if (outcome.flipped) {
     FlipSides(stats);
     stats.direction_known = true;
     side = Other(side);
   }
+  stats.sides[static_cast<std::size_t>(side)].retransmitted_packets +=
+      outcome.retransmission ? 1 : 0;
+  stats.sides[static_cast<std::size_t>(Other(side))].missing_octets +=
+      outcome.missing_octets;
   if (outcome.established) {
     if constexpr (WantsEstablished<Sink, Flow>) {
       sink.Established(flow);
@@ -267,6 +290,8 @@ void FlowTracker<E, State>::Count(const Packet& packet, SideStats& side) {
   if (!side.seen) {
     side.icmp_type = packet.icmp_type;
     side.icmp_code = packet.icmp_code;
+    side.vlan_id = packet.vlan_id;
+    side.inner_vlan_id = packet.inner_vlan_id;
     side.seen = true;
   }
 }
@@ -333,6 +358,8 @@ void FlowTracker<E, State>::CutInterval(SlotIndex slot, Timestamp now,
     next.initial_tcp_flags = side.initial_tcp_flags;
     next.icmp_type = side.icmp_type;
     next.icmp_code = side.icmp_code;
+    next.vlan_id = side.vlan_id;
+    next.inner_vlan_id = side.inner_vlan_id;
     side = next;
   }
   flow.stats.interval_start = now;
@@ -340,42 +367,76 @@ void FlowTracker<E, State>::CutInterval(SlotIndex slot, Timestamp now,
   ages_.Append(slot);
 }
 
+// Ascends with `start`, so the oldest interval is the first to end.
 template <Extractor E, typename State>
-template <typename Sink>
-void FlowTracker<E, State>::SweepActive(Sink& sink) {
-  if (config_.active_timeout == Duration::zero()) {
-    return;
-  }
-  SlotIndex slot = ages_.Front();
-  while (slot != kNoSlot && clock_ - slab_[slot].flow.stats.interval_start >=
-                                config_.active_timeout) {
-    const SlotIndex next = ages_.Next(slot);
-    // A closed flow is left to its linger, which will soon be over.
-    if (!slab_[slot].flow.stats.closed) {
-      CutInterval(slot, clock_, sink);
-    }
-    slot = next;
-  }
+Timestamp FlowTracker<E, State>::IntervalEnd(Timestamp start) const {
+  const Duration interval = config_.active_timeout;
+  return start + interval -
+         (config_.active_align ? start.time_since_epoch() % interval
+                               : Duration::zero());
 }
 
 template <Extractor E, typename State>
 template <typename Sink>
-void FlowTracker<E, State>::Sweep(Timestamp now, Sink&& sink) {
+bool FlowTracker<E, State>::SweepActive(std::size_t& allowed, Sink& sink) {
+  if (config_.active_timeout == Duration::zero()) {
+    return true;
+  }
+  SlotIndex slot = ages_.Front();
+  while (slot != kNoSlot) {
+    const FlowStats& stats = slab_[slot].flow.stats;
+    const SlotIndex next = ages_.Next(slot);
+    const bool suspected = stats.interval_start > clock_;
+    if (!suspected && clock_ < IntervalEnd(stats.interval_start)) {
+      break;
+    }
+    // A closed flow is left to its linger, which will soon be over.
+    if (!suspected && !stats.closed) {
+      if (allowed == 0) {
+        return false;
+      }
+      --allowed;
+      CutInterval(slot, clock_, sink);
+    }
+    slot = next;
+  }
+  return true;
+}
+
+template <Extractor E, typename State>
+template <typename Sink>
+bool FlowTracker<E, State>::Sweep(Timestamp now, Sink&& sink) {
   clock_ = clock_set_ ? std::max(clock_, now) : now;
   clock_set_ = true;
   last_sweep_ = clock_;
-  for (std::size_t i = 0; i < kRings; ++i) {
-    const Timestamp cutoff = clock_ - TimeoutOf(static_cast<Ring>(i));
-    rings_[i].Advance(cutoff, LastSeen(), [&](SlotIndex slot) {
-      End(slot, ReasonFor(slab_[slot].flow, EndReason::kIdleTimeout), sink);
-    });
+  if constexpr (HoldsPackets<E>) {
+    extractor_.Expire(clock_);
+    TrackReady(sink);
   }
-  SweepActive(sink);
+  std::size_t allowed = config_.sweep_limit > 0
+                            ? config_.sweep_limit
+                            : std::numeric_limits<std::size_t>::max();
+  sweep_unfinished_ = false;
+  for (std::size_t i = 0; i < kRings && !sweep_unfinished_; ++i) {
+    const Timestamp cutoff = clock_ - TimeoutOf(static_cast<Ring>(i));
+    sweep_unfinished_ =
+        !rings_[i].Advance(cutoff, LastSeen(), [&](SlotIndex slot) {
+          End(slot, ReasonFor(slab_[slot].flow, EndReason::kIdleTimeout), sink);
+          --allowed;
+          return allowed > 0;
+        });
+  }
+  sweep_unfinished_ = sweep_unfinished_ || !SweepActive(allowed, sink);
+  return sweep_unfinished_;
 }
 
 template <Extractor E, typename State>
 template <typename Sink>
 void FlowTracker<E, State>::Finish(Sink&& sink) {
+  if constexpr (HoldsPackets<E>) {
+    extractor_.ReleaseAll();
+    TrackReady(sink);
+  }
   while (ages_.Front() != kNoSlot) {
     const SlotIndex slot = ages_.Front();
     End(slot, ReasonFor(slab_[slot].flow, EndReason::kShutdown), sink);

@@ -12,7 +12,8 @@ FlowTracker<E, State>::FlowTracker(const TrackerConfig& config, E extractor,
     : config_(config),
       extractor_(std::move(extractor)),
       make_state_(std::move(make_state)),
-      hasher_(hasher) {
+      hasher_(hasher),
+      blocks_(kMaxStreamsWithHoles) {
   config_.max_flows = std::max<std::size_t>(config_.max_flows, 1);
   Grow(config_.max_flows);
   MakeRings();
@@ -140,6 +141,8 @@ void FlowTracker<E, State>::ClearSuspect() {
   FlowStats& stats = slab_[suspect.slot].flow.stats;
   stats.idle_since = std::min(stats.idle_since, clock_);
   stats.interval_start = std::min(stats.interval_start, clock_);
+  ages_.Remove(suspect.slot);
+  ages_.Append(suspect.slot);
   rings_[slab_[suspect.slot].ring].Remove(suspect.slot);
   FileInRing(suspect.slot, slab_[suspect.slot].ring);
 }
@@ -170,6 +173,7 @@ void FlowTracker<E, State>::Free(SlotIndex slot) {
   if (suspect_ && suspect_->slot == slot) {
     suspect_->slot = kNoSlot;
   }
+  slab_[slot].flow.stats.tcp.ReturnBlocks(blocks_);
   rings_[entry.ring].Remove(slot);
   ages_.Remove(slot);
   index_.Erase(entry.hash, slot);

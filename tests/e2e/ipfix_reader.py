@@ -29,6 +29,8 @@ ELEMENTS = {
     (0, 27): ('sourceIPv6Address', 'address'),
     (0, 28): ('destinationIPv6Address', 'address'),
     (0, 32): ('icmpTypeCodeIPv4', 'unsigned'),
+    (0, 52): ('minimumTTL', 'unsigned'),
+    (0, 53): ('maximumTTL', 'unsigned'),
     (0, 56): ('sourceMacAddress', 'mac'),
     (0, 58): ('vlanId', 'unsigned'),
     (0, 60): ('ipVersion', 'unsigned'),
@@ -40,6 +42,7 @@ ELEMENTS = {
     (0, 153): ('flowEndMilliseconds', 'milliseconds'),
     (0, 161): ('flowDurationMilliseconds', 'unsigned'),
     (0, 239): ('biflowDirection', 'unsigned'),
+    (0, 245): ('dot1qCustomerVlanId', 'unsigned'),
     (0, 303): ('informationElementId', 'unsigned'),
     (0, 339): ('informationElementDataType', 'unsigned'),
     (0, 340): ('informationElementDescription', 'string'),
@@ -49,6 +52,7 @@ ELEMENTS = {
     (0, 344): ('informationElementSemantics', 'unsigned'),
     (0, 345): ('informationElementUnits', 'unsigned'),
     (0, 346): ('privateEnterpriseNumber', 'unsigned'),
+    (0, 351): ('layer2SegmentId', 'unsigned'),
     (CERT, 14): ('initialTCPFlags', 'unsigned'),
     (CERT, 15): ('unionTCPFlags', 'unsigned'),
     (CERT, 21): ('reverseFlowDeltaMilliseconds', 'unsigned'),
@@ -62,6 +66,8 @@ ELEMENTS = {
     (OWN, 1006): ('tcpRetransmittedPackets', 'unsigned'),
     (OWN, 1007): ('tcpMissingOctets', 'unsigned'),
     (OWN, 1008): ('communityId', 'string'),
+    (OWN, 17390): ('reverseTcpRetransmittedPackets', 'unsigned'),
+    (OWN, 17391): ('reverseTcpMissingOctets', 'unsigned'),
 }
 
 

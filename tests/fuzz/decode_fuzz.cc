@@ -38,11 +38,11 @@ void CheckPacket(const tracker::Frame& frame, tracker::DecodeResult result,
 }
 
 template <typename Extractor>
-void CheckExtractor(const Extractor& extractor, const tracker::Frame& frame) {
+void CheckExtractor(const tracker::Frame& frame) {
   tracker::Extracted<typename Extractor::Key> first;
   tracker::Extracted<typename Extractor::Key> second;
-  const tracker::DecodeResult result = extractor.Extract(frame, first);
-  Check(result == extractor.Extract(frame, second),
+  const tracker::DecodeResult result = Extractor().Extract(frame, first);
+  Check(result == Extractor().Extract(frame, second),
         "the same frame gives the same result");
   if (result == tracker::DecodeResult::kOk) {
     Check(first.key == second.key && first.orientation == second.orientation,
@@ -66,9 +66,18 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data,
   tracker::Packet packet;
   const tracker::DecodeResult result = Decode(frame, packet);
   CheckPacket(frame, result, packet);
-  CheckExtractor(tracker::FiveTuple(), frame);
-  CheckExtractor(tracker::UnidirectionalFiveTuple(), frame);
-  CheckExtractor(tracker::IpPair(), frame);
-  CheckExtractor(tracker::MacPair(), frame);
+  CheckExtractor<tracker::FiveTuple>(frame);
+  CheckExtractor<tracker::UnidirectionalFiveTuple>(frame);
+  CheckExtractor<tracker::IpPair>(frame);
+  CheckExtractor<tracker::MacPair>(frame);
+
+  tracker::Packet fragmented;
+  const tracker::DecodeResult innermost =
+      DecodeInnermost(frame, packet, fragmented);
+  CheckPacket(frame, innermost, packet);
+  Check(innermost == result, "what is outside decides whether it is a packet");
+  Check(fragmented.ip_version == 0 ||
+            (fragmented.fragment && !fragmented.later_fragment),
+        "only first fragments lead inside");
   return 0;
 }

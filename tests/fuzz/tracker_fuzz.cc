@@ -171,6 +171,9 @@ class Fuzzed {
       case 5:
         RawFrame();
         break;
+      case 6:
+        Fragment(input_.Octet());
+        break;
       default:
         ReadFlows();
         break;
@@ -212,6 +215,24 @@ class Fuzzed {
         break;
     }
     packet.Payload(std::size_t{input_.Octet()} * 4);
+    Pause();
+    Send(packet.At(clock_));
+  }
+
+  // Of one of four datagrams in each direction; all orders come.
+  void Fragment(std::uint8_t which) {
+    const bool forward = (which & 16) != 0;
+    PacketBuilder packet = tests::RawIp();
+    packet
+        .Ipv4(forward ? "192.0.2.1" : "192.0.2.2",
+              forward ? "192.0.2.2" : "192.0.2.1")
+        .Identification(1 + (which & 3U));
+    if ((which & 4) != 0) {
+      packet.Fragment(0, true).Udp(1000, 443);
+    } else {
+      packet.Fragment(1480, (which & 8) != 0).Protocol(tracker::kUdp);
+    }
+    packet.Payload(std::size_t{which} * 4);
     Pause();
     Send(packet.At(clock_));
   }
@@ -307,11 +328,12 @@ class Fuzzed {
       ended += count;
     }
     Check(ended == books_.ended, "ends are counted by reason");
-    std::uint64_t seen = stats.packets_tracked + burst_.size();
+    std::uint64_t seen = stats.packets_tracked + burst_.size() +
+                         tracker_.GetExtractor().Fragments().held;
     for (const std::uint64_t count : stats.unmatched) {
       seen += count;
     }
-    Check(seen == offered_, "every frame is tracked or unmatched");
+    Check(seen == offered_, "every frame is tracked, held or unmatched");
     Check(tracker_.Clock() >= latest_, "the clock does not run backwards");
     latest_ = tracker_.Clock();
   }

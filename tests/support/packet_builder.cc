@@ -207,6 +207,16 @@ PacketBuilder& PacketBuilder::Authentication() {
   return *this;
 }
 
+PacketBuilder& PacketBuilder::Identification(std::uint32_t id) {
+  if (layers_.back().kind == Kind::kFragment) {
+    Put16(layers_.back().header, 4, id >> 16);
+    Put16(layers_.back().header, 6, id & 0xffff);
+  } else {
+    Put16(Last(Kind::kIpv4).header, 4, id & 0xffff);
+  }
+  return *this;
+}
+
 PacketBuilder& PacketBuilder::Fragment(std::uint16_t offset, bool more) {
   if (!layers_.empty() && layers_.back().kind == Kind::kIpv4) {
     Put16(layers_.back().header, 6,

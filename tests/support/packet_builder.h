@@ -73,6 +73,8 @@ class PacketBuilder {
   PacketBuilder& Authentication();
   // IPv4: sets the fields; IPv6: adds the header. `offset` in octets.
   PacketBuilder& Fragment(std::uint16_t offset, bool more);
+  // Of the datagram: IPv4 header, or the fragment header that was added last.
+  PacketBuilder& Identification(std::uint32_t id);
 
   PacketBuilder& Tcp(std::uint16_t source, std::uint16_t destination);
   PacketBuilder& Udp(std::uint16_t source, std::uint16_t destination);

@@ -27,6 +27,10 @@ class EveryTemplate
 bool IsReverse(const Element* element) {
   return element->enterprise == kReverse;
 }
+bool Contains(const FlowTemplate& made, std::string_view name) {
+  return std::find(made.fields.begin(), made.fields.end(),
+                   &ElementNamed(name)) != made.fields.end();
+}
 bool IsVariable(const Element* element) { return element->length == 0; }
 
 TEST_P(EveryTemplate, PutsReverseElementsFirst) {
@@ -86,17 +90,49 @@ TEST(Shape, IndexAndShapeAreInverse) {
 }
 
 TEST(FlowTemplate, IdsAreUnique) {
+  Profile profile = *FindProfile("generic");
+  profile.overlays = true;
   std::set<std::uint16_t> ids;
-  for (const FlowTemplate& made : MakeTemplates(*FindProfile("generic"))) {
+  for (const FlowTemplate& made : MakeTemplates(profile)) {
     ids.insert(made.id);
   }
   EXPECT_EQ(ids.size(), kShapes);
 }
 
-TEST(Element, OwnIdsStayClearOfReverseBitsAndOfIanasNumbers) {
+TEST(FlowTemplate, SegmentsAreOnlyInRecordsThatComeFromOverlays) {
+  Profile profile = *FindProfile("generic");
+  for (const FlowTemplate& made : MakeTemplates(profile)) {
+    EXPECT_FALSE(Contains(made, "layer2SegmentId"));
+  }
+  profile.overlays = true;
+  const auto templates = MakeTemplates(profile);
+  for (std::size_t index = 0; index < kShapes; ++index) {
+    EXPECT_EQ(Contains(templates[index], "layer2SegmentId"),
+              ShapeAt(index).overlay);
+  }
+}
+
+// What collectors show by default (Wireshark) ends there.
+TEST(FlowTemplate, HasAtMostSixtyFields) {
+  Profile profile = *FindProfile("generic");
+  profile.overlays = true;
+  for (const FlowTemplate& made : MakeTemplates(profile)) {
+    EXPECT_LE(made.fields.size(), 60U);
+  }
+}
+
+TEST(Element, OwnReverseIdsAreTheForwardOnesWithTheVendorsBit) {
+  EXPECT_EQ(ElementNamed("reverseTcpMissingOctets").id,
+            ElementNamed("tcpMissingOctets").id + 0x4000);
+  EXPECT_EQ(ElementNamed("reverseTcpRetransmittedPackets").id,
+            ElementNamed("tcpRetransmittedPackets").id + 0x4000);
+}
+
+TEST(Element, OwnIdsStayClearOfIanasNumbers) {
   const auto elements = Elements();
   EXPECT_TRUE(std::all_of(elements.begin(), elements.end(), [](const auto& e) {
-    return e.enterprise != kOwn || (e.id >= 1000 && e.id < 16384);
+    const int id = e.id & ~kVendorReverse;
+    return e.enterprise != kOwn || (id >= 1000 && id < 16384);
   }));
 }
 

@@ -70,13 +70,14 @@ TEST(DecodeTransport, TcpPayloadBeginsBehindExtensionHeaders) {
   EXPECT_EQ(packet.tcp.payload_octets, 33U);
 }
 
-TEST(DecodeTransport, TcpDataOffsetBelowFiveIsTakenForFive) {
+TEST(DecodeTransport, TcpDataOffsetBelowFiveLeavesOnlyThePorts) {
   const Packet packet =
       DecodeFrame(
           Eth().Ipv4(kClient, kServer).Tcp(1, 2).HeaderWords(1).Payload(7))
           .packet;
 
-  EXPECT_EQ(packet.tcp.payload_octets, 7U);
+  EXPECT_EQ(packet.source_port, 1);
+  EXPECT_FALSE(packet.tcp.complete);
 }
 
 TEST(DecodeTransport, TcpDataOffsetBeyondThePacketLeavesNoPayload) {

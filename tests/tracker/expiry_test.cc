@@ -54,6 +54,7 @@ class Ring {
         [&](SlotIndex slot) {
           Remove(slot);
           expired.push_back(slot);
+          return true;
         });
     return expired;
   }

@@ -41,6 +41,10 @@ class Trace {
         .Server(tracker::kSyn | tracker::kAck, {.seq = 5000, .ack = 1001})
         .Client(tracker::kAck, {.seq = 1001, .ack = 5001});
   }
+  Trace& Later(tracker::Duration by) {
+    now_ += by;
+    return *this;
+  }
   // Reorderings in the handshake turn the roles round.
   Trace& WithFlips() {
     may_flip_ = true;
@@ -63,19 +67,24 @@ class Trace {
   tracker::TcpConnection connection;
   tracker::History history;
   int established = 0;
+  std::uint64_t missing = 0;  // of both sides
 
  private:
   Trace& Add(tracker::Side side, const tracker::TcpSegment& segment) {
-    const auto outcome = connection.Add(side, segment, may_flip_, history);
+    const auto outcome =
+        connection.Add(side, segment, now_, history, {may_flip_, blocks_});
     if (outcome.flipped) {
       client_ = Other(client_);
     }
     established += outcome.established ? 1 : 0;
+    missing += outcome.missing_octets;
     return *this;
   }
 
   tracker::Side client_ = tracker::Side::kInitiator;
   bool may_flip_ = false;
+  tracker::Timestamp now_;
+  tracker::BlockPool blocks_{64};
 };
 
 }  // namespace tests

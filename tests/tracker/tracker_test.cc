@@ -254,8 +254,8 @@ TEST(FlowStats, KeepsVlansMacsAndInterfaceOfTheFirstPacket) {
 
   const FlowStats stats = flows.Only();
 
-  EXPECT_EQ(stats.vlan_id, 7);
-  EXPECT_EQ(stats.inner_vlan_id, 9);
+  EXPECT_EQ(stats.Of(Side::kInitiator).vlan_id, 7);
+  EXPECT_EQ(stats.Of(Side::kInitiator).inner_vlan_id, 9);
   EXPECT_EQ(stats.interface, 1U);
   EXPECT_EQ(stats.initiator_mac, (tracker::MacAddress{2, 0, 0, 0, 0, 1}));
   EXPECT_EQ(stats.responder_mac, (tracker::MacAddress{2, 0, 0, 0, 0, 2}));
