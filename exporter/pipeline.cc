@@ -146,6 +146,7 @@ struct Pipeline::Recorder {
     *place = {flow.key, flow.stats, reason, pipeline.tracker_.Clock()};
     pipeline.ended_.Commit();
     report.packets_in_records += packets;
+    report.octets_in_records += flow.stats.Octets();
     if (pipeline.ended_.QuarterFull()) {
       pipeline.ended_.WakeConsumer();
     }

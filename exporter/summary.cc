@@ -41,7 +41,8 @@ std::string PacketLine(const CaptureReport& capture) {
   if (capture.packets_live > 0) {
     line += " + in live flows " + std::to_string(capture.packets_live);
   }
-  return line + '\n';
+  return line + "\noctets of IP in records " +
+         std::to_string(capture.octets_in_records) + '\n';
 }
 
 std::string FlowLine(const CaptureReport& capture) {

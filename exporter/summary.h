@@ -22,6 +22,7 @@ struct CaptureReport {
   tracker::FragmentCounts fragments;
   std::uint64_t flows_live = 0;
   std::uint64_t packets_in_records = 0;
+  std::uint64_t octets_in_records = 0;  // of IP
   std::uint64_t packets_live = 0;  // counted, but not yet in a record
   // Intervals that found no room on their way to the export thread.
   std::uint64_t records_overrun = 0;
@@ -35,6 +36,7 @@ struct ExportReport {
 
 // Lines for the standard error:
 //   packets seen N = in records N + left out N (reason N, ...)
+//   octets of IP in records N
 //   flows N = ended N (cause N, ...) + live N
 //   records made N = sent N + dropped N (reason N, ...) to NAME
 std::string SummaryText(const CaptureReport& capture,

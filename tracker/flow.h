@@ -89,6 +89,9 @@ struct FlowStats {
   [[nodiscard]] std::uint64_t Packets() const {
     return sides[0].packets + sides[1].packets;
   }
+  [[nodiscard]] std::uint64_t Octets() const {
+    return sides[0].octets + sides[1].octets;
+  }
   // Index into the key's address and port for a side.
   [[nodiscard]] std::size_t Endpoint(Side side) const {
     return (side == Side::kInitiator) ==

@@ -326,6 +326,7 @@ class Summary:
     PACKETS = re.compile(r'^packets seen (\d+) = in records (\d+) \+ left out '
                          r'(\d+)(?: \((.*?)\))?(?: \+ in live flows (\d+))?$',
                          re.M)
+    OCTETS = re.compile(r'^octets of IP in records (\d+)$', re.M)
     FLOWS = re.compile(r'^flows (\d+) = ended (\d+)(?: \((.*?)\))?'
                        r'(?: \+ live (\d+))?'
                        r'(?:; reported while active (\d+))?$', re.M)
@@ -348,6 +349,7 @@ class Summary:
         if packets is None or flows is None:
             raise AssertionError('no summary in:\n' + text)
         self.seen, self.in_records, self.left_out = map(int, packets.groups()[:3])
+        self.octets = int(self.OCTETS.search(text)[1])
         self.left_out_reasons = self.parts(packets[4])
         self.packets_live = int(packets[5] or 0)
         self.flows, self.ended = int(flows[1]), int(flows[2])
