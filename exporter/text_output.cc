@@ -190,12 +190,15 @@ class TableFormat {
     const bool v4 = record.ip_version == 4;
     std::string text = v4 ? AddressText(AF_INET, address.data() + 12)
                           : AddressText(AF_INET6, address.data());
-    if (templates::ShapeOf(record).transport == templates::Transport::kIcmp ||
-        port == 0) {
+    if (port == 0) {
       return text;
     }
     if (!v4) {
       text = '[' + text + ']';
+    }
+    if (templates::ShapeOf(record).transport == templates::Transport::kIcmp) {
+      return text + ':' + std::to_string(port >> 8) + '.' +
+             std::to_string(port & 0xff);
     }
     return text + ':' + std::to_string(port);
   }
