@@ -109,7 +109,8 @@ DecodeResult Extensions(Cursor& cursor, Packet& packet, std::size_t& end) {
     const std::size_t length = ExtensionLength(packet.protocol, cursor);
     if (packet.protocol == kFragment) {
       const std::uint16_t field = cursor.U16(2);
-      packet.fragment = true;
+      // Offset 0 and nothing to follow is a whole datagram (RFC 6946).
+      packet.fragment = (field & 0xfff9) != 0;
       packet.later_fragment = (field & 0xfff8) != 0;
       packet.fragment_offset = field & 0xfff8;
       packet.fragment_id = cursor.U32(4);

@@ -231,7 +231,7 @@ std::optional<Inside> Ayiya(const Header& header) {
     return std::nullopt;
   }
   const std::size_t length = 8U + (std::size_t{1} << (header.U8(0) >> 4)) +
-                             (header.U8(1) >> 4) * 4U;
+                             (std::size_t{header.U8(1)} >> 4) * 4;
   return header.BeginsIp(length) ? std::optional(Inside{length, kIpInside})
                                  : std::nullopt;
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "tracker/icmp.h"
 
+#include <algorithm>
 #include <array>
 
 #include "tracker/packet.h"
@@ -44,12 +45,9 @@ std::optional<std::uint8_t> IcmpCounterpart(std::uint8_t protocol,
 }
 
 bool IsIcmpRequest(std::uint8_t protocol, std::uint8_t type) {
-  for (const Pair& pair : kPairs) {
-    if (pair.protocol == protocol && pair.request == type) {
-      return true;
-    }
-  }
-  return false;
+  return std::any_of(kPairs.begin(), kPairs.end(), [&](const Pair& pair) {
+    return pair.protocol == protocol && pair.request == type;
+  });
 }
 
 IcmpPorts IcmpPortsOf(std::uint8_t protocol, std::uint8_t type,
