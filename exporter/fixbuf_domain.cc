@@ -8,6 +8,85 @@
 #include <arpa/inet.h>
 
 namespace exporter::fixbuf {
+namespace {
+
+using templates::Element;
+using templates::ElementType;
+
+std::uint16_t FullLength(ElementType type) {
+  switch (type) {
+    case ElementType::kUnsigned8:
+      return 1;
+    case ElementType::kUnsigned16:
+      return 2;
+    case ElementType::kUnsigned32:
+      return 4;
+    default:
+      return FB_IE_VARLEN;
+  }
+}
+
+// What libfixbuf must turn into network byte order, and does only when told.
+bool IsInteger(ElementType type) {
+  return type != ElementType::kMacAddress &&
+         type != ElementType::kIpv6Address && type != ElementType::kString;
+}
+
+}  // namespace
+
+std::uint8_t DataType(ElementType type) {
+  switch (type) {
+    case ElementType::kUnsigned8:
+      return FB_UINT_8;
+    case ElementType::kUnsigned16:
+      return FB_UINT_16;
+    case ElementType::kUnsigned32:
+      return FB_UINT_32;
+    case ElementType::kUnsigned64:
+      return FB_UINT_64;
+    case ElementType::kDateTimeMilliseconds:
+      return FB_DT_MILSEC;
+    case ElementType::kMacAddress:
+      return FB_MAC_ADDR;
+    case ElementType::kIpv4Address:
+      return FB_IP4_ADDR;
+    case ElementType::kIpv6Address:
+      return FB_IP6_ADDR;
+    case ElementType::kString:
+      return FB_STRING;
+  }
+  return FB_OCTET_ARRAY;
+}
+
+// The model has IANA's elements and their reverse; the others come from our
+// table. A reverse element of another enterprise is listed like any other.
+Model MakeModel(std::uint32_t pen) {
+  Model model(fbInfoModelAlloc());
+  for (const Element& element : templates::Elements()) {
+    if (element.enterprise == templates::kIana ||
+        element.enterprise == templates::kReverse) {
+      continue;
+    }
+    std::string name(element.name);
+    fbInfoElement_t made = FB_IE_INIT_FULL(
+        name.c_str(),
+        element.enterprise == templates::kOwn ? pen : element.enterprise,
+        element.id, FullLength(element.type),
+        static_cast<std::uint32_t>(element.semantics) << 8 |
+            static_cast<std::uint32_t>(element.units) << 16 |
+            (IsInteger(element.type) ? FB_IE_F_ENDIAN : 0U),
+        0, 0, DataType(element.type), nullptr);
+    fbInfoModelAddElement(model.get(), &made);
+  }
+  return model;
+}
+
+fbVarfield_t Text(std::string_view text) {
+  fbVarfield_t field{};
+  field.len = text.size();
+  field.buf = reinterpret_cast<std::uint8_t*>(const_cast<char*>(text.data()));
+  return field;
+}
 
 Domain::Domain(fbInfoModel_t* model, std::uint32_t domain,
                std::uint16_t max_octets)
@@ -55,7 +134,7 @@ void Domain::WriteTemplates(Timestamp now, const MessageSink& sink) {
 }
 
 void Domain::Append(std::uint16_t id, std::vector<std::uint8_t>& record,
-                    bool is_flow, Timestamp now, const MessageSink& sink) {
+                    Timestamp now, const MessageSink& sink) {
   Try("append a record", now, sink, [&] {
     return fBufSetInternalTemplate(buffer_.get(), id, error_.Out()) != FALSE &&
            fBufSetExportTemplate(buffer_.get(), id, error_.Out()) != FALSE &&
@@ -63,35 +142,11 @@ void Domain::Append(std::uint16_t id, std::vector<std::uint8_t>& record,
                       error_.Out()) != FALSE;
   });
   ++data_records_;
-  flow_records_ += is_flow ? 1 : 0;
 }
 
+// Emitting nothing would leave the length of the message before readable. The
+// sequence number is ours, as libfixbuf has no way to start it again.
 void Domain::Flush(const MessageSink& sink) {
-  Emit([&](std::span<std::uint8_t> octets) { HandOver(octets, sink); });
-}
-
-void Domain::Keep() {
-  kept_data_records_ = data_records_;
-  kept_flow_records_ = flow_records_;
-  Emit([this](std::span<std::uint8_t> octets) {
-    kept_.assign(octets.begin(), octets.end());
-  });
-  data_records_ = 0;
-  flow_records_ = 0;
-}
-
-void Domain::WriteKept(const MessageSink& sink) {
-  if (!kept_.empty()) {
-    data_records_ = kept_data_records_;
-    flow_records_ = kept_flow_records_;
-    HandOver(kept_, sink);
-    kept_.clear();
-  }
-}
-
-// Emitting nothing would leave the length of the message before readable.
-template <typename Take>
-void Domain::Emit(Take take) {
   if (!pending_) {
     return;
   }
@@ -99,22 +154,14 @@ void Domain::Emit(Take take) {
     error_.Die("finish a message");
   }
   pending_ = false;
-  const std::size_t length =
-      fbExporterGetMsgLen(fBufGetExporter(buffer_.get()));
-  take(std::span<std::uint8_t>(octets_.data(), length));
-}
-
-// The sequence number is ours, as libfixbuf has no way to start it again: data
-// records of this domain before the message (RFC 7011 section 3.1).
-void Domain::HandOver(std::span<std::uint8_t> octets, const MessageSink& sink) {
   constexpr std::size_t kSequenceAt = 8;
   const std::uint32_t network = htonl(sequence_);
-  std::memcpy(octets.data() + kSequenceAt, &network, sizeof(network));
+  std::memcpy(octets_.data() + kSequenceAt, &network, sizeof(network));
   sequence_ += data_records_;
-  const Message message{octets, flow_records_};
   data_records_ = 0;
-  flow_records_ = 0;
-  sink(message);
+  const std::size_t length =
+      fbExporterGetMsgLen(fBufGetExporter(buffer_.get()));
+  sink({std::span<const std::uint8_t>(octets_.data(), length), 0});
 }
 
 // The export time of a message is fixed by its first record or template.

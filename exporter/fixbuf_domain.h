@@ -7,12 +7,24 @@
 #include <cstdint>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "exporter/encoder.h"
 #include "exporter/fixbuf.h"
+#include "templates/element.h"
 
 namespace exporter::fixbuf {
+
+// An information model with IANA's elements, their reverse, and all of
+// templates::Elements(), our own under `pen`.
+Model MakeModel(std::uint32_t pen);
+
+// IANA's informationElementDataType (RFC 5610 section 3.1).
+std::uint8_t DataType(templates::ElementType type);
+
+// A string as records in memory have it; it must outlive the append.
+fbVarfield_t Text(std::string_view text);
 
 struct FieldSpec {
   std::string name;  // in the information model
@@ -35,25 +47,21 @@ class Domain {
 
   // All templates, in messages of their own.
   void WriteTemplates(Timestamp now, const MessageSink& sink);
-  // `record` is laid out as the template says, packed, in host byte order.
-  void Append(std::uint16_t id, std::vector<std::uint8_t>& record, bool is_flow,
+  // `record` is laid out as the template says, packed, in host byte order,
+  // strings as Text().
+  void Append(std::uint16_t id, std::vector<std::uint8_t>& record,
               Timestamp now, const MessageSink& sink);
   // Hands over the message under construction, if there is one.
   void Flush(const MessageSink& sink);
 
-  // Finishes the message under construction, for WriteKept() to hand over.
-  void Keep();
-  void WriteKept(const MessageSink& sink);
+  // Data records of this domain so far, modulo 2^32 (RFC 7011 section 3.1), for
+  // messages that others write.
+  [[nodiscard]] std::uint32_t Sequence() const { return sequence_; }
+  void AdvanceSequence(std::uint32_t records) { sequence_ += records; }
   // The sequence number starts again with the next message that is handed over.
   void Restart() { sequence_ = 0; }
 
-  [[nodiscard]] std::size_t Capacity() const { return octets_.size(); }
-
  private:
-  // Ends the message under construction and gives its octets to `take`.
-  template <typename Take>
-  void Emit(Take take);
-  void HandOver(std::span<std::uint8_t> octets, const MessageSink& sink);
   void Stamp(Timestamp now);
   template <typename Action>
   void Try(const char* doing, Timestamp now, const MessageSink& sink,
@@ -66,14 +74,8 @@ class Domain {
   std::vector<std::uint16_t> ids_;
   Error error_;
   bool pending_ = false;  // something was appended since the last message
-  // Of the message under construction.
-  std::uint32_t data_records_ = 0;
-  std::uint32_t flow_records_ = 0;
-  std::uint32_t sequence_ = 0;  // data records handed over, modulo 2^32
-
-  std::vector<std::uint8_t> kept_;  // a finished message
-  std::uint32_t kept_data_records_ = 0;
-  std::uint32_t kept_flow_records_ = 0;
+  std::uint32_t data_records_ = 0;  // of the message under construction
+  std::uint32_t sequence_ = 0;
 };
 
 }  // namespace exporter::fixbuf

@@ -23,7 +23,7 @@ struct CaptureReport {
   std::uint64_t flows_live = 0;
   std::uint64_t packets_in_records = 0;
   std::uint64_t octets_in_records = 0;  // of IP
-  std::uint64_t packets_live = 0;  // counted, but not yet in a record
+  std::uint64_t packets_live = 0;       // counted, but not yet in a record
   // Intervals that found no room on their way to the export thread.
   std::uint64_t records_overrun = 0;
   std::uint64_t packets_overrun = 0;
