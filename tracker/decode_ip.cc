@@ -97,6 +97,7 @@ bool IsExtension(std::uint8_t protocol, int ip_version) {
 // that is cut off ends the walk with the protocol that announced it: the packet
 // still counts, with ports 0.
 DecodeResult Extensions(Cursor& cursor, Packet& packet, std::size_t& end) {
+  std::size_t divided_at = cursor.Offset();  // where a datagram can be cut
   for (int layer = 0; IsExtension(packet.protocol, packet.ip_version) &&
                       !packet.later_fragment;
        ++layer) {
@@ -119,9 +120,13 @@ DecodeResult Extensions(Cursor& cursor, Packet& packet, std::size_t& end) {
     if (end < length) {
       return DecodeResult::kOk;
     }
+    const bool divides = packet.protocol == kFragment;
     packet.protocol = cursor.U8(0);
     cursor.Skip(length);
     end -= length;
+    divided_at = divides ? cursor.Offset() : divided_at;
+    packet.fragment_extension_octets =
+        static_cast<std::uint16_t>(cursor.Offset() - divided_at);
   }
   return DecodeResult::kOk;
 }

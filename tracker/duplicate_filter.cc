@@ -13,19 +13,27 @@ using std::chrono::milliseconds;
 constexpr std::size_t kCompared = 128;
 
 // The two copies of a packet that was cut by the snap length end at different
-// places, by the length of a tag: a rounder number is the same for both.
+// places, by the length of a tag or two: so fewer octets of both, in steps that
+// fit the snap lengths 68, 96, 128 and 256. Ports are in the fewest.
 std::size_t ComparedOctets(std::size_t captured, std::size_t packet_octets) {
   const std::size_t wanted = std::min(packet_octets, kCompared);
   if (captured >= wanted) {
     return wanted;
   }
-  constexpr std::array<std::size_t, 3> kRound = {96, 64, 48};
-  for (const std::size_t round : kRound) {
-    if (captured >= round) {
-      return round;
+  constexpr std::array<std::size_t, 3> kSteps = {96, 64, 46};
+  for (const std::size_t step : kSteps) {
+    if (captured >= step) {
+      return step;
     }
   }
   return captured;
+}
+
+// Nanoseconds between two times, however far they are.
+std::uint64_t Apart(Timestamp a, Timestamp b) {
+  const auto [first, second] = std::minmax(a, b);
+  return static_cast<std::uint64_t>(second.time_since_epoch().count()) -
+         static_cast<std::uint64_t>(first.time_since_epoch().count());
 }
 
 }  // namespace
@@ -60,23 +68,23 @@ bool DuplicateFilter::IsDuplicate(const Frame& frame, const Packet& packet) {
   Set& set = sets_[fingerprint % kSets];
   Seen* oldest = &set.seen[0];
   for (Seen& seen : set.seen) {
-    if (seen.fingerprint == fingerprint && seen.time != Timestamp::min()) {
+    if (seen.used && seen.fingerprint == fingerprint) {
       const Duration window = identified        ? milliseconds{50}
                               : seen.way != way ? milliseconds{20}
                                                 : milliseconds{1};
       // Two queues of a mirror may deliver out of order.
-      const Duration apart = packet.time - seen.time;
-      if (apart <= window && -apart <= window) {
+      if (Apart(packet.time, seen.time) <=
+          static_cast<std::uint64_t>(window.count())) {
         return true;
       }
       oldest = &seen;
       break;
     }
-    if (seen.time < oldest->time) {
+    if (oldest->used && (!seen.used || seen.time < oldest->time)) {
       oldest = &seen;
     }
   }
-  *oldest = {fingerprint, packet.time, way};
+  *oldest = {fingerprint, packet.time, way, true};
   return false;
 }
 

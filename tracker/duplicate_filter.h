@@ -12,7 +12,9 @@
 //   else                            1 ms   no sender repeats itself so soon
 //
 // A router between the two points of the mirror changes the TTL: that is
-// another packet. Fixed memory: the latest 65 536 packets are remembered.
+// another packet. Compared are 128 octets, which hold the headers and in them a
+// checksum of the rest; fewer where both copies are cut by the same snap
+// length. Fixed memory: the latest 65 536 packets are remembered.
 #pragma once
 
 #include <cstddef>
@@ -38,8 +40,9 @@ class DuplicateFilter {
 
   struct Seen {
     std::uint64_t fingerprint = 0;
-    Timestamp time{Timestamp::min()};
+    Timestamp time;
     std::uint64_t way = 0;  // how it came here
+    bool used = false;
   };
   struct Set {
     Seen seen[kWays];

@@ -29,6 +29,22 @@ BasicFiveTuple<kBidirectional>::BasicFiveTuple(FiveTupleOptions options)
                                           : nullptr) {}
 
 template <bool kBidirectional>
+std::uint32_t BasicFiveTuple<kBidirectional>::TunnelIdOf(
+    const Packet& packet) const {
+  return options_.tunnel_in_key
+             ? static_cast<std::uint32_t>(packet.segment_id >> 56 << 24 |
+                                          (packet.segment_id & 0xffffff))
+             : 0;
+}
+
+template <bool kBidirectional>
+std::uint64_t BasicFiveTuple<kBidirectional>::ScopeOf(
+    const Packet& packet) const {
+  return std::uint64_t{TunnelIdOf(packet)} << 16 |
+         (options_.vlan_in_key ? packet.vlan_id : 0U);
+}
+
+template <bool kBidirectional>
 void BasicFiveTuple<kBidirectional>::FillKey(Extracted<Key>& out) const {
   const Packet& packet = out.packet;
   Key& key = out.key;
@@ -40,11 +56,7 @@ void BasicFiveTuple<kBidirectional>::FillKey(Extracted<Key>& out) const {
         IcmpPortsOf(packet.protocol, packet.icmp_type, packet.icmp_code);
     key.port = {ports.source, ports.destination};
   }
-  key.tunnel_id =
-      options_.tunnel_in_key
-          ? static_cast<std::uint32_t>(packet.segment_id >> 56 << 24 |
-                                       (packet.segment_id & 0xffffff))
-          : 0;
+  key.tunnel_id = TunnelIdOf(packet);
   key.vlan_id = options_.vlan_in_key ? packet.vlan_id : std::uint16_t{0};
   key.protocol = packet.protocol;
   key.ip_version = packet.ip_version;
@@ -64,12 +76,11 @@ template <bool kBidirectional>
 DecodeResult BasicFiveTuple<kBidirectional>::Extract(const Frame& frame,
                                                      Extracted<Key>& out) {
   DecodeResult result = DecodeResult::kOk;
+  out.unsettled = false;
   if (options_.innermost) {
     Packet fragmented;
     result = DecodeInnermost(frame, out.packet, fragmented);
-    if (fragmented.ip_version != 0) {
-      fragments_.Add(fragmented);
-    }
+    out.unsettled = fragmented.ip_version != 0;
   } else {
     result = Decode(frame, out.packet);
   }
@@ -79,11 +90,28 @@ DecodeResult BasicFiveTuple<kBidirectional>::Extract(const Frame& frame,
   if (duplicates_ != nullptr && duplicates_->IsDuplicate(frame, out.packet)) {
     return DecodeResult::kDuplicate;
   }
-  if (out.packet.fragment && !fragments_.Add(out.packet)) {
+  out.unsettled = out.unsettled || out.packet.fragment;
+  if (!out.unsettled) {
+    FillKey(out);
+  }
+  return result;
+}
+
+template <bool kBidirectional>
+DecodeResult BasicFiveTuple<kBidirectional>::Settle(const Frame& frame,
+                                                    Extracted<Key>& out) {
+  if (options_.innermost) {
+    Packet fragmented;
+    DecodeInnermost(frame, out.packet, fragmented);
+    if (fragmented.ip_version != 0) {
+      fragments_.Add(fragmented, ScopeOf(fragmented));
+    }
+  }
+  if (out.packet.fragment && !fragments_.Add(out.packet, ScopeOf(out.packet))) {
     return DecodeResult::kHeld;
   }
   FillKey(out);
-  return result;
+  return DecodeResult::kOk;
 }
 
 template class BasicFiveTuple<true>;

@@ -23,6 +23,9 @@ struct Extracted {
   // The key names one conversation, so that its TCP state and history have a
   // meaning. Not so where a flow is all traffic of two hosts.
   bool one_conversation = true;
+  // The key is not known before Settle(), because it depends on packets before:
+  // a fragment.
+  bool unsettled = false;
 };
 
 // Extract() fills `out` and answers kOk, or says why the frame belongs to no
@@ -33,11 +36,14 @@ concept Extractor = requires(E& extractor, const Frame& frame,
   { extractor.Extract(frame, out) } -> std::same_as<DecodeResult>;
 };
 
-// An extractor that answers kHeld gives what it held out later, by the rules of
-// FragmentTable.
+// An extractor that leaves packets unsettled is asked again when it is their
+// turn, in order. Settle() answers kOk, or kHeld for what it gives out later,
+// by the rules of FragmentTable.
 template <typename E>
-concept HoldsPackets = requires(E& extractor, Timestamp clock,
+concept HoldsPackets = requires(E& extractor, const Frame& frame,
+                                Timestamp clock,
                                 Extracted<typename E::Key>& out) {
+  { extractor.Settle(frame, out) } -> std::same_as<DecodeResult>;
   { extractor.TakeReady(out) } -> std::same_as<bool>;
   extractor.Expire(clock);
   extractor.ReleaseAll();
@@ -61,6 +67,7 @@ class BasicFiveTuple {
   BasicFiveTuple() : BasicFiveTuple(FiveTupleOptions{}) {}
   explicit BasicFiveTuple(FiveTupleOptions options);
   DecodeResult Extract(const Frame& frame, Extracted<Key>& out);
+  DecodeResult Settle(const Frame& frame, Extracted<Key>& out);
 
   bool TakeReady(Extracted<Key>& out) {
     return fragments_.TakeReady(out.packet) && (FillKey(out), true);
@@ -73,6 +80,9 @@ class BasicFiveTuple {
   }
 
  private:
+  [[nodiscard]] std::uint32_t TunnelIdOf(const Packet& packet) const;
+  // What keeps datagrams apart beside their addresses.
+  [[nodiscard]] std::uint64_t ScopeOf(const Packet& packet) const;
   void FillKey(Extracted<Key>& out) const;
 
   FiveTupleOptions options_;

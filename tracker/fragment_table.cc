@@ -17,9 +17,11 @@ std::string_view Name(Orphan orphan) {
   return kNames[static_cast<std::size_t>(orphan)];
 }
 
-FragmentTable::Key FragmentTable::KeyOf(const Packet& packet) {
-  Key key{packet.source, packet.destination, packet.fragment_id, 0,
-          packet.ip_version};
+FragmentTable::Key FragmentTable::KeyOf(const Packet& packet,
+                                        std::uint64_t scope) {
+  Key key{packet.source,      packet.destination,
+          packet.fragment_id, 0,
+          packet.ip_version,  scope};
   if (packet.ip_version == 4) {
     key.protocol = packet.fragment_protocol;
   }
@@ -100,7 +102,8 @@ void FragmentTable::LearnFirst(Datagram& datagram, const Packet& packet) {
   datagram.tcp = packet.tcp;
   datagram.tcp.sequence +=
       ((packet.tcp.flags & kSyn) != 0 ? 1 : 0) -
-      (packet.network_payload_octets - packet.tcp.payload_octets);
+      (packet.network_payload_octets - packet.tcp.payload_octets) -
+      packet.fragment_extension_octets;
   datagram.tcp.complete = packet.tcp.complete && (packet.tcp.flags & kRst) == 0;
   while (datagram.held.first != kNoSlot) {
     const std::uint32_t place = TakeFirst(datagram.held);
@@ -123,6 +126,7 @@ void FragmentTable::Join(const Datagram& datagram, Packet& packet) {
     packet.tcp = datagram.tcp;
     packet.tcp.sequence += packet.fragment_offset;
     packet.tcp.payload_octets = packet.network_payload_octets;
+    packet.tcp.continuation = true;
     packet.tcp.flags &= static_cast<std::uint8_t>(~kOnce);
     packet.tcp.window = std::max<std::uint16_t>(packet.tcp.window, 1);
   }
@@ -140,11 +144,11 @@ bool FragmentTable::Hold(Datagram& datagram, const Packet& packet) {
   return true;
 }
 
-bool FragmentTable::Add(Packet& packet) {
+bool FragmentTable::Add(Packet& packet, std::uint64_t scope) {
   if (datagrams_.empty()) {
     Allocate();
   }
-  const Key key = KeyOf(packet);
+  const Key key = KeyOf(packet, scope);
   const std::uint64_t hash = hasher_(key);
   SlotIndex slot = Find(key, hash);
   if (!packet.later_fragment) {

@@ -50,7 +50,8 @@ class FragmentTable {
   // `packet` is a fragment. True: it can be counted; a later fragment now has
   // ports, protocol and ICMP type of its first, and a TCP sequence number.
   // False: it is held. Either way other fragments may have become ready.
-  bool Add(Packet& packet);
+  // `scope` keeps apart what may have the same addresses and identification.
+  bool Add(Packet& packet, std::uint64_t scope = 0);
 
   // Time has come to `clock`, which never runs backwards.
   void Expire(Timestamp clock);
@@ -69,6 +70,7 @@ class FragmentTable {
     std::uint32_t id = 0;
     std::uint16_t protocol = 0;  // IPv4 only (RFC 791); RFC 8200 has none
     std::uint16_t ip_version = 0;
+    std::uint64_t scope = 0;
 
     bool operator==(const Key&) const = default;
   };
@@ -97,7 +99,7 @@ class FragmentTable {
     std::uint32_t next = kNoSlot;
   };
 
-  static Key KeyOf(const Packet& packet);
+  static Key KeyOf(const Packet& packet, std::uint64_t scope);
   void Allocate();
   [[nodiscard]] SlotIndex Find(const Key& key, std::uint64_t hash) const;
   SlotIndex Open(const Key& key, std::uint64_t hash, Timestamp time);

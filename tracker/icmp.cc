@@ -55,10 +55,11 @@ IcmpPorts IcmpPortsOf(std::uint8_t protocol, std::uint8_t type,
   if (const auto counterpart = IcmpCounterpart(protocol, type)) {
     return {type, *counterpart};
   }
-  // No type goes with this destination, so two hosts that send each other the
-  // same error are not taken for one conversation.
-  constexpr std::uint16_t kNobody = 0xffff;
-  return {static_cast<std::uint16_t>(type << 8 | code), kNobody};
+  // A destination that is no message of this kind, nor an answer: two hosts
+  // that send each other the same error are not taken for one conversation.
+  const int request = protocol == kIcmp ? 8 : 128;
+  return {static_cast<std::uint16_t>(type << 8 | code),
+          static_cast<std::uint16_t>(request << 8 | 0xff)};
 }
 
 }  // namespace tracker

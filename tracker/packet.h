@@ -36,6 +36,7 @@ struct TcpSegment {
   std::uint32_t payload_octets = 0;  // on the wire, by the IP length
   std::uint16_t window = 0;          // as sent, without the scale option
   std::uint8_t flags = 0;            // TcpFlag
+  bool continuation = false;         // a later fragment of a segment
   bool complete = false;  // the fixed header was captured and makes sense
 };
 
@@ -56,6 +57,7 @@ struct Packet {
   // where this one belongs; octets.
   std::uint8_t fragment_protocol = 0;  // as the fragment itself announces it
   std::uint16_t fragment_offset = 0;
+  std::uint16_t fragment_extension_octets = 0;  // before the transport header
   std::uint32_t fragment_id = 0;
   std::uint32_t network_offset = 0;  // of the IP header in the frame
   // On the wire, behind the IP header and its extensions.

@@ -12,6 +12,7 @@ namespace tracker {
 
 // Counters since the tracker was made.
 //   packets offered = packets_tracked + sum(unmatched, without kOk)
+//                     + what the extractor holds
 //   flows_created   = live flows + sum(ended)
 struct TrackerStats {
   std::uint64_t packets_tracked = 0;

@@ -157,8 +157,8 @@ bool TcpConnection::AdvanceSequence(Side side, End& me,
     me.next_sequence = end;
     return false;
   }
-  if (StreamLength(segment) == 0) {
-    return false;
+  if (StreamLength(segment) == 0 || segment.continuation) {
+    return false;  // of a segment in fragments, the first one tells
   }
   ++me.retransmitted;
   history.AddLogScaled(side, 't', me.retransmitted);

@@ -93,7 +93,8 @@ class TcpConnection {
     std::uint32_t last_syn = 0;  // relative sequence of the last such packet
     std::uint32_t last_fin = 0;
     std::uint32_t last_rst = 0;
-    std::uint32_t stream_end = 0;  // where the first FIN says it is; if fin_seen
+    std::uint32_t stream_end =
+        0;  // where the first FIN says it is; if fin_seen
     std::uint32_t retransmitted = 0;  // segments that brought nothing new
     std::uint32_t zero_windows = 0;
     std::uint32_t gaps = 0;

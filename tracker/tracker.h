@@ -151,6 +151,8 @@ class FlowTracker {
   template <typename Sink>
   void SweepIfDue(Timestamp time, Sink& sink);
   template <typename Sink>
+  std::optional<Side> Advance(const Frame& frame, Item& item, Sink& sink);
+  template <typename Sink>
   void TrackReady(Sink& sink);
   // The clock, or the frame's own time while that is only suspected.
   [[nodiscard]] Timestamp TimeFor(const Frame& frame) const {

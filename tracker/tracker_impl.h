@@ -11,13 +11,35 @@ namespace tracker {
 template <Extractor E, typename State>
 DecodeResult FlowTracker<E, State>::Prepare(const Frame& frame, Item& item) {
   item.result = extractor_.Extract(frame, item.extracted);
-  if (item.result == DecodeResult::kOk) {
-    item.hash = hasher_(item.extracted.key);
-    ++stats_.packets_tracked;
-  } else if (item.result != DecodeResult::kHeld) {
+  if (item.result != DecodeResult::kOk) {
     ++stats_.unmatched[static_cast<std::size_t>(item.result)];
+  } else if (!item.extracted.unsettled) {
+    item.hash = hasher_(item.extracted.key);
   }
   return item.result;
+}
+
+// It is the frame's turn. The side that sent it, if it is tracked now.
+template <Extractor E, typename State>
+template <typename Sink>
+std::optional<Side> FlowTracker<E, State>::Advance(const Frame& frame,
+                                                   Item& item, Sink& sink) {
+  SweepIfDue(frame.time, sink);
+  if constexpr (HoldsPackets<E>) {
+    if (item.extracted.unsettled) {
+      item.result = extractor_.Settle(frame, item.extracted);
+      item.hash = hasher_(item.extracted.key);
+    }
+  }
+  std::optional<Side> side;
+  if (item.result == DecodeResult::kOk) {
+    ++stats_.packets_tracked;
+    side = TrackOne(item, TimeFor(frame), sink);
+  }
+  if (item.extracted.unsettled) {
+    TrackReady(sink);
+  }
+  return side;
 }
 
 template <Extractor E, typename State>
@@ -55,21 +77,17 @@ DecodeResult FlowTracker<E, State>::TrackWithPayload(const Frame& frame,
                                                      Sink&& sink,
                                                      Callback&& callback) {
   Item& item = (*burst_)[0];
-  const DecodeResult result = Prepare(frame, item);
-  if (result == DecodeResult::kOk || result == DecodeResult::kHeld) {
-    SweepIfDue(frame.time, sink);
+  if (Prepare(frame, item) != DecodeResult::kOk) {
+    return item.result;
   }
-  if (result == DecodeResult::kOk) {
-    const Side side = TrackOne(item, TimeFor(frame), sink);
-    const Packet& packet = item.extracted.packet;
-    if (packet.payload_captured > 0) {
-      callback(item.extracted.key, side, packet.tcp.sequence,
-               frame.captured.subspan(packet.payload_offset,
-                                      packet.payload_captured));
-    }
+  const std::optional<Side> side = Advance(frame, item, sink);
+  const Packet& packet = item.extracted.packet;
+  if (side && packet.payload_captured > 0) {
+    callback(
+        item.extracted.key, *side, packet.tcp.sequence,
+        frame.captured.subspan(packet.payload_offset, packet.payload_captured));
   }
-  TrackReady(sink);
-  return result;
+  return item.result;
 }
 
 // Three passes, so that the cache misses of a burst overlap: the buckets of all
@@ -83,13 +101,15 @@ void FlowTracker<E, State>::TrackBurst(std::span<const Frame> frames,
     const auto burst = frames.first(std::min(frames.size(), kBurst));
     frames = frames.subspan(burst.size());
     for (std::size_t i = 0; i < burst.size(); ++i) {
-      if (Prepare(burst[i], (*burst_)[i]) == DecodeResult::kOk) {
-        index_.Prefetch((*burst_)[i].hash);
+      Item& item = (*burst_)[i];
+      if (Prepare(burst[i], item) == DecodeResult::kOk &&
+          !item.extracted.unsettled) {
+        index_.Prefetch(item.hash);
       }
     }
     for (std::size_t i = 0; i < burst.size(); ++i) {
       const Item& item = (*burst_)[i];
-      if (item.result != DecodeResult::kOk) {
+      if (item.result != DecodeResult::kOk || item.extracted.unsettled) {
         continue;
       }
       if (const SlotIndex slot = index_.Guess(item.hash); slot != kNoSlot) {
@@ -100,15 +120,10 @@ void FlowTracker<E, State>::TrackBurst(std::span<const Frame> frames,
       }
     }
     for (std::size_t i = 0; i < burst.size(); ++i) {
-      const Item& item = (*burst_)[i];
-      if (item.result == DecodeResult::kOk) {
-        SweepIfDue(burst[i].time, sink);
-        TrackOne(item, TimeFor(burst[i]), sink);
-      } else if (item.result == DecodeResult::kHeld) {
-        SweepIfDue(burst[i].time, sink);
+      if ((*burst_)[i].result == DecodeResult::kOk) {
+        Advance(burst[i], (*burst_)[i], sink);
       }
     }
-    TrackReady(sink);
   }
 }
 

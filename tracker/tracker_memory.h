@@ -140,9 +140,11 @@ void FlowTracker<E, State>::ClearSuspect() {
   }
   FlowStats& stats = slab_[suspect.slot].flow.stats;
   stats.idle_since = std::min(stats.idle_since, clock_);
-  stats.interval_start = std::min(stats.interval_start, clock_);
-  ages_.Remove(suspect.slot);
-  ages_.Append(suspect.slot);
+  if (stats.interval_start > clock_) {
+    stats.interval_start = clock_;
+    ages_.Remove(suspect.slot);
+    ages_.Append(suspect.slot);
+  }
   rings_[slab_[suspect.slot].ring].Remove(suspect.slot);
   FileInRing(suspect.slot, slab_[suspect.slot].ring);
 }

@@ -112,9 +112,9 @@ class Formats(EndToEnd):
              '[2001:db8::10]:40005', '[2001:db8:ffff::80]:514', '1/0', '54/0',
              'S0', 'shutdown', 'D'])
         self.assertEqual(
-            rows['icmp', '192.0.2.10', '198.51.100.80'][:10],
+            rows['icmp', '192.0.2.10', '198.51.100.80:8.0'][:10],
             ['2023-11-14', '22:13:20.020', '0.003', 'icmp', '192.0.2.10',
-             '198.51.100.80', '2/2', '72/72', 'OTH', 'shutdown'])
+             '198.51.100.80:8.0', '2/2', '72/72', 'OTH', 'shutdown'])
 
     def test_the_table_is_asked_for_by_name_as_well(self):
         self.assertEqual(self.succeed('-r', self.input).stdout,

@@ -275,6 +275,12 @@ PacketBuilder& PacketBuilder::Protocol(std::uint8_t number) {
   return Add(Kind::kProtocol, 0, number);
 }
 
+PacketBuilder& PacketBuilder::Shim(Octets header, std::uint8_t protocol) {
+  Add(Kind::kShim, 0, protocol);
+  layers_.back().header = std::move(header);
+  return *this;
+}
+
 PacketBuilder& PacketBuilder::Ttl(std::uint8_t ttl) {
   Layer& layer = LastIp();
   layer.header[layer.kind == Kind::kIpv4 ? 8 : 7] = ttl;

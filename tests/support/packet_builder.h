@@ -86,6 +86,10 @@ class PacketBuilder {
   // No transport header: the payload follows the IP header.
   PacketBuilder& Protocol(std::uint8_t number);
 
+  // A header of the test's choice, to which nothing is added: what a tunnel
+  // puts between two packets. `protocol` announces it in IP.
+  PacketBuilder& Shim(Octets header, std::uint8_t protocol = 0);
+
   // IP.
   PacketBuilder& Ttl(std::uint8_t ttl);
   PacketBuilder& ClassOfService(std::uint8_t value);
@@ -146,6 +150,7 @@ class PacketBuilder {
     kIcmp,
     kIcmpV6,
     kProtocol,
+    kShim,
   };
   struct Layer {
     Kind kind = Kind::kEthernet;
