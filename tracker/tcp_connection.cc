@@ -46,7 +46,8 @@ bool IsOpening(Endpoint state) {
 
 }  // namespace
 
-void TcpConnection::StartSequence(End& me, const TcpSegment& segment,
+// Answers whether the sequence of this side begins with the segment.
+bool TcpConnection::StartSequence(End& me, const TcpSegment& segment,
                                   BlockPool& blocks) {
   const bool syn = Has(segment, kSyn);
   const bool moved = segment.sequence != me.start_sequence;
@@ -76,6 +77,7 @@ void TcpConnection::StartSequence(End& me, const TcpSegment& segment,
     me.delivered = me.start_sequence + 1;
     blocks.Return(me.blocks);
   }
+  return starts;
 }
 
 void TcpConnection::FlagLetter(Side side, End& me, const TcpSegment& segment,
@@ -138,7 +140,7 @@ void TcpConnection::Acknowledge(End& peer, const TcpSegment& segment) {
   }
 }
 
-// Answers whether it is a retransmission.
+// Answers whether the letter for a retransmission is due.
 bool TcpConnection::AdvanceSequence(Side side, End& me,
                                     const TcpSegment& segment,
                                     History& history) {
@@ -410,13 +412,16 @@ TcpConnection::Outcome TcpConnection::Add(Side side, const TcpSegment& segment,
     outcome.established = true;
   }
 
-  StartSequence(At(side), segment, blocks);
+  const bool starts = StartSequence(At(side), segment, blocks);
   FlagLetter(side, At(side), segment, history);
   WindowLetter(side, At(side), At(Other(side)), segment, history);
   if (Has(segment, kAck)) {
     Acknowledge(At(Other(side)), segment);
   }
-  outcome.retransmission = AdvanceSequence(side, At(side), segment, history);
+  // Data that comes with the SYN (RFC 7413) has the letter, in Zeek too, but is
+  // new.
+  outcome.retransmission =
+      AdvanceSequence(side, At(side), segment, history) && !starts;
   SeeData(At(side), segment, blocks);
 
   if (reordered) {

@@ -118,7 +118,7 @@ class TcpConnection {
   }
 
   // The steps of Add(), in its order.
-  static void StartSequence(End& me, const TcpSegment& segment,
+  static bool StartSequence(End& me, const TcpSegment& segment,
                             BlockPool& blocks);
   static void FlagLetter(Side side, End& me, const TcpSegment& segment,
                          History& history);

@@ -194,6 +194,19 @@ TEST(TcpLetter, RetransmissionsAreCountedPerSide) {
   EXPECT_EQ(trace.Letters(), "ShADTdt");
 }
 
+TEST(TcpLetter, DataWithTheSynHasTheLetterButIsNew) {
+  Trace trace;
+
+  trace.Client(kSyn, {.seq = 1000, .length = 100});
+
+  EXPECT_EQ(trace.Letters(), "ST");
+  EXPECT_EQ(trace.retransmitted, 0);
+
+  trace.Client(kSyn, {.seq = 1000, .length = 100});
+
+  EXPECT_EQ(trace.retransmitted, 1);
+}
+
 TEST(TcpLetter, SequenceNumbersMayWrapRound) {
   Trace trace;
   trace.Client(kSyn, {.seq = 0xfffffff0})

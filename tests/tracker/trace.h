@@ -67,6 +67,7 @@ class Trace {
   tracker::TcpConnection connection;
   tracker::History history;
   int established = 0;
+  int retransmitted = 0;      // of both sides
   std::uint64_t missing = 0;  // of both sides
 
  private:
@@ -77,6 +78,7 @@ class Trace {
       client_ = Other(client_);
     }
     established += outcome.established ? 1 : 0;
+    retransmitted += outcome.retransmission ? 1 : 0;
     missing += outcome.missing_octets;
     return *this;
   }
