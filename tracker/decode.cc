@@ -57,17 +57,19 @@ DecodeResult Outermost(const Frame& frame, Cursor& cursor, Packet& packet,
 
 // What `outer` carries, if that is an IP packet; else false, and `inner` has
 // no meaning. The cursor stands at the payload of `outer`, then of `inner`.
-bool Inner(const Frame& frame, Packet& outer, Cursor& cursor, std::size_t& end,
-           Packet& inner) {
+bool Inner(const Frame& frame, const Packet& outer, Cursor& cursor,
+           std::size_t& end, Packet& inner) {
   layers::Walk walk;
   const std::size_t captured = cursor.Offset() + end;
-  if (outer.later_fragment || !layers::Tunnel(cursor, end, outer, walk)) {
+  std::uint64_t segment = outer.segment_id;
+  if (outer.later_fragment ||
+      !layers::Tunnel(cursor, end, outer, walk, segment)) {
     return false;
   }
   inner = Packet{};
   inner.time = outer.time;
   inner.interface = outer.interface;
-  inner.segment_id = outer.segment_id;
+  inner.segment_id = segment;
   if (walk.next != layers::Next::kEthernet) {
     // An Ethernet frame inside has addresses and tags of its own.
     inner.source_mac = outer.source_mac;

@@ -82,8 +82,9 @@ DecodeResult Ip(Cursor& cursor, Packet& packet, std::size_t& end);
 void Transport(const Cursor& cursor, std::size_t end, Packet& packet);
 // The header of the tunnel that `packet`, whose payload begins at the cursor
 // and has `end` captured octets, may carry. False: it carries none, or its
-// header is cut off. Else `walk` says what is inside, and packet.segment_id
-// which overlay network it is, if that has a number.
-bool Tunnel(Cursor& cursor, std::size_t end, Packet& packet, Walk& walk);
+// header is cut off. Else `walk` says what is inside, and `segment` becomes
+// the overlay network that it is in, if that has a number.
+bool Tunnel(Cursor& cursor, std::size_t end, const Packet& packet, Walk& walk,
+            std::uint64_t& segment);
 
 }  // namespace tracker::layers

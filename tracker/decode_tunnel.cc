@@ -316,7 +316,8 @@ std::optional<Inside> InUdp(const Header& header, const Packet& packet) {
 
 }  // namespace
 
-bool Tunnel(Cursor& cursor, std::size_t end, Packet& packet, Walk& walk) {
+bool Tunnel(Cursor& cursor, std::size_t end, const Packet& packet, Walk& walk,
+            std::uint64_t& segment) {
   std::optional<Inside> inside;
   constexpr std::size_t kUdpHeader = 8;
   switch (packet.protocol) {
@@ -347,7 +348,7 @@ bool Tunnel(Cursor& cursor, std::size_t end, Packet& packet, Walk& walk) {
   cursor.Skip(inside->skip);
   walk = inside->walk;
   if (inside->segment != 0) {
-    packet.segment_id = inside->segment;
+    segment = inside->segment;
   }
   return true;
 }

@@ -258,6 +258,7 @@ TEST(Tunnels, ThatCarryNoIpPacketCountThemselves) {
 
     EXPECT_EQ(found.result, DecodeResult::kOk) << tunnel.name;
     EXPECT_EQ(found.packet.source, IpAddress::V4(192, 0, 2, 1)) << tunnel.name;
+    EXPECT_EQ(found.packet.segment_id, 0U) << tunnel.name;
   }
 }
 
