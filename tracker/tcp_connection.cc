@@ -51,6 +51,7 @@ bool TcpConnection::StartSequence(End& me, const TcpSegment& segment,
                                   BlockPool& blocks) {
   const bool syn = Has(segment, kSyn);
   const bool moved = segment.sequence != me.start_sequence;
+  const bool first = me.state == Endpoint::kInactive;
   bool starts = false;
   switch (me.state) {
     case Endpoint::kInactive:
@@ -74,10 +75,14 @@ bool TcpConnection::StartSequence(End& me, const TcpSegment& segment,
     me.start_sequence = syn ? segment.sequence : segment.sequence - 1;
     me.acknowledged = me.start_sequence;
     me.next_sequence = syn ? SegmentEnd(segment) : segment.sequence;
+  }
+  // A SYN that is only repeated brings nothing new, and what was seen stays so.
+  const bool begins = starts && (first || moved);
+  if (begins) {
     me.delivered = me.start_sequence + 1;
     blocks.Return(me.blocks);
   }
-  return starts;
+  return begins;
 }
 
 void TcpConnection::FlagLetter(Side side, End& me, const TcpSegment& segment,
@@ -412,7 +417,7 @@ TcpConnection::Outcome TcpConnection::Add(Side side, const TcpSegment& segment,
     outcome.established = true;
   }
 
-  const bool starts = StartSequence(At(side), segment, blocks);
+  const bool begins = StartSequence(At(side), segment, blocks);
   FlagLetter(side, At(side), segment, history);
   WindowLetter(side, At(side), At(Other(side)), segment, history);
   if (Has(segment, kAck)) {
@@ -421,7 +426,7 @@ TcpConnection::Outcome TcpConnection::Add(Side side, const TcpSegment& segment,
   // Data that comes with the SYN (RFC 7413) has the letter, in Zeek too, but is
   // new.
   outcome.retransmission =
-      AdvanceSequence(side, At(side), segment, history) && !starts;
+      AdvanceSequence(side, At(side), segment, history) && !begins;
   SeeData(At(side), segment, blocks);
 
   if (reordered) {

@@ -194,6 +194,19 @@ TEST(TcpLetter, RetransmissionsAreCountedPerSide) {
   EXPECT_EQ(trace.Letters(), "ShADTdt");
 }
 
+TEST(TcpLetter, RepeatedSynInAnOpenConnectionBringsNothingNew) {
+  Trace trace;
+  trace.Client(kSyn, {.seq = 1000, .length = 100})
+      .Server(kSyn | kAck, {.seq = 5000, .ack = 1101})
+      .Client(kAck, {.seq = 1101, .ack = 5001, .length = 50});
+
+  trace.Client(kSyn, {.seq = 1000, .length = 100})
+      .Server(kAck, {.seq = 5001, .ack = 1151});
+
+  EXPECT_EQ(trace.retransmitted, 1);
+  EXPECT_EQ(trace.missing, 0U);
+}
+
 TEST(TcpLetter, DataWithTheSynHasTheLetterButIsNew) {
   Trace trace;
 
