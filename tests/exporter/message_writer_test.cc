@@ -5,6 +5,7 @@
 #include <cstring>
 #include <random>
 #include <string>
+#include <utility>
 
 #include <gtest/gtest.h>
 
@@ -29,8 +30,8 @@ using Octets = std::vector<std::uint8_t>;
 // A message of the same records by libfixbuf.
 class Judge {
  public:
-  explicit Judge(const FlowTemplate& flow_template)
-      : template_(flow_template),
+  explicit Judge(FlowTemplate flow_template)
+      : template_(std::move(flow_template)),
         model_(fixbuf::MakeModel(templates::kDocumentationPen)),
         domain_(model_.get(), kDomain, kMostOctets) {
     std::vector<fixbuf::FieldSpec> fields;

@@ -38,7 +38,9 @@ PacketBuilder Numbered(PacketBuilder link, std::uint32_t id = 7,
       .Udp(40000, 53)
       .Payload(payload);
 }
-PacketBuilder Unnumbered(PacketBuilder link) { return Numbered(link, 0); }
+PacketBuilder Unnumbered(const PacketBuilder& link) {
+  return Numbered(link, 0);
+}
 PacketBuilder Six(PacketBuilder link, std::string_view payload = "question") {
   return link.Ipv6("2001:db8::1", "2001:db8::2")
       .Udp(40000, 53)
@@ -79,9 +81,10 @@ TEST(Duplicates, LeaveNoTraceInTheFlow) {
 }
 
 TEST(Duplicates, AreFoundWhateverTheLinkLayer) {
-  const auto bare = [](PacketBuilder link) { return Numbered(link); };
-  for (const auto& packet : {+bare, +[](PacketBuilder l) { return Six(l); },
-                             +[](PacketBuilder l) { return Unnumbered(l); }}) {
+  const auto bare = [](const PacketBuilder& link) { return Numbered(link); };
+  for (const auto& packet :
+       {+bare, +[](const PacketBuilder& l) { return Six(l); },
+        +[](const PacketBuilder& l) { return Unnumbered(l); }}) {
     EXPECT_EQ(Second(packet(Eth().Vlan(7)), packet(Eth()), 1us), kCopy);
     EXPECT_EQ(Second(packet(Eth()), packet(Eth().Vlan(7)), 1us), kCopy);
     EXPECT_EQ(Second(packet(Eth().Vlan(7)), packet(Eth().Vlan(8)), 1us), kCopy);
@@ -96,10 +99,10 @@ TEST(Duplicates, AreFoundWhateverTheLinkLayer) {
 }
 
 TEST(Duplicates, ThatArePaddedDifferentlyAreFound) {
-  const auto shorts = [](PacketBuilder link) {
+  const auto shorts = [](const PacketBuilder& link) {
     return Numbered(link, 7, "x").PadTo(60);
   };
-  const auto six = [](PacketBuilder link) { return Six(link, "x"); };
+  const auto six = [](const PacketBuilder& link) { return Six(link, "x"); };
 
   EXPECT_EQ(Second(shorts(Eth()), shorts(Eth().Vlan(7)), 1ms), kCopy);
   EXPECT_EQ(Second(shorts(Eth().Vlan(7)), Numbered(Eth(), 7, "x"), 1ms), kCopy);
@@ -110,10 +113,10 @@ TEST(Duplicates, AreFoundWhereTheSnapLengthCutsATaggedOneShorter) {
   const std::string payload(500, 'x');
   for (const std::size_t snap : {68U, 96U, 128U, 256U}) {
     SCOPED_TRACE(snap);
-    const auto four = [&](PacketBuilder link) {
+    const auto four = [&](const PacketBuilder& link) {
       return Numbered(link, 7, payload).TruncateTo(snap);
     };
-    const auto six = [&](PacketBuilder link) {
+    const auto six = [&](const PacketBuilder& link) {
       return Six(link, payload).TruncateTo(snap);
     };
 

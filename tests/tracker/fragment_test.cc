@@ -268,11 +268,13 @@ TEST(Fragments, OfIcmpV6RequestAndReplyAreTheTwoSidesOfOneFlow) {
   std::vector<PacketBuilder> reply =
       Cut(FromServer6().IcmpV6(129, 0).EchoId(1, 1).Payload(2000), 1000, 8);
 
-  for (auto part = request.rbegin(); part != request.rend(); ++part) {
-    flows.Track(*part, 0s);
+  std::reverse(request.begin(), request.end());
+  for (const PacketBuilder& part : request) {
+    flows.Track(part, 0s);
   }
-  for (auto part = reply.rbegin(); part != reply.rend(); ++part) {
-    flows.Track(*part, 1s);
+  std::reverse(reply.begin(), reply.end());
+  for (const PacketBuilder& part : reply) {
+    flows.Track(part, 1s);
   }
 
   ASSERT_EQ(flows.tracker.FlowCount(), 1U);

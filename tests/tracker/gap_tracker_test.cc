@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "tracker/gap_tracker.h"
 
+#include <array>
 #include <cstdint>
 #include <set>
 #include <utility>
@@ -25,8 +26,8 @@ using tracker::kSyn;
 using tracker::StreamBlocks;
 
 // Where streams begin: far from the wrap, before it, and right on it.
-const std::vector<std::uint32_t> kStarts = {1, 0x7fffffc0, 0xffffff00,
-                                            0xffffffff, 0};
+constexpr std::array<std::uint32_t, 5> kStarts = {1, 0x7fffffc0, 0xffffff00,
+                                                  0xffffffff, 0};
 
 using Numbers32 = std::vector<std::uint32_t>;
 
@@ -97,6 +98,7 @@ class NaiveBlocks {
 
 // --- StreamBlocks.
 
+// NOLINTNEXTLINE(readability-function-size)
 TEST(StreamBlocks, CountWhatASetOfNumbersCounts) {
   for (const std::uint32_t start : kStarts) {
     for (std::uint64_t seed = 1; seed <= 60; ++seed) {

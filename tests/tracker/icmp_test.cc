@@ -26,7 +26,6 @@ using tracker::IcmpPortsOf;
 using tracker::IsIcmpRequest;
 using tracker::kIcmp;
 using tracker::kIcmpV6;
-using tracker::Orientation;
 using tracker::Side;
 
 PacketBuilder FromClient6() { return Eth().Ipv6("2001:db8::1", "2001:db8::2"); }
@@ -170,6 +169,7 @@ TEST(Icmp, TypesOfOneVersionMeanNothingInTheOther) {
 
 // Every message that can be sent from either of two hosts: two of them have the
 // same key if, and only if, they belong to one conversation.
+// NOLINTNEXTLINE(readability-function-size)
 TEST(Icmp, KeysAreTheSameForOneConversationOnly) {
   for (const std::uint8_t protocol : {kIcmp, kIcmpV6}) {
     using Key = std::pair<std::uint16_t, std::uint16_t>;

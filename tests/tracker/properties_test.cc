@@ -79,6 +79,7 @@ std::vector<Record> RecordsOfBursts(const TrackerConfig& config,
                                     const std::vector<CapturedFrame>& frames,
                                     Random& random) {
   std::vector<tracker::Frame> views;
+  views.reserve(frames.size());
   for (const CapturedFrame& frame : frames) {
     views.push_back(frame.View());
   }
@@ -373,6 +374,7 @@ std::vector<Record> Wholes(const std::vector<Record>& records) {
     whole.reason = EndReason::kShutdown;  // an empty rest tells nobody its own
   }
   std::vector<Record> list;
+  list.reserve(wholes.size());
   for (const auto& [id, whole] : wholes) {
     list.push_back(whole);
   }
@@ -396,6 +398,7 @@ TEST(EveryTraffic, HasIntervalsThatSumUpToTheWholeFlow) {
 }
 
 // A closed flow is left to its linger, and a held fragment has an old time.
+// NOLINTNEXTLINE(readability-function-size)
 TEST(EveryTraffic, HasAlignedIntervalsThatDoNotStraddleAMultiple) {
   ForEachSeed({.fragments = false}, [](const RandomStream& stream,
                                        Random& random) {

@@ -51,10 +51,8 @@ void AddTransport(const SentPacket& packet, bool from_client_port,
     builder.Udp(source, destination);
   } else if (packet.protocol == tracker::kIcmp) {
     builder.Icmp(packet.icmp_type, packet.icmp_code);
-  } else if (packet.protocol == tracker::kIcmpV6) {
-    builder.IcmpV6(packet.icmp_type, packet.icmp_code);
   } else {
-    builder.Protocol(packet.protocol);
+    builder.IcmpV6(packet.icmp_type, packet.icmp_code);
   }
 }
 

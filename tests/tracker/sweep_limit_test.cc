@@ -18,12 +18,9 @@ using testing::ElementsAre;
 using testing::IsEmpty;
 using testing::SizeIs;
 using tracker::Duration;
-using tracker::EndReason;
 using tracker::kAck;
-using tracker::kFin;
 using tracker::kRst;
 using tracker::kSyn;
-using tracker::Side;
 
 // Sweep()'s answer: there may be more.
 bool MoreAfterSweep(Observed<>& flows, Duration at) {
