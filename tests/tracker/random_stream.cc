@@ -39,7 +39,9 @@ void AddTransport(const SentPacket& packet, bool from_client_port,
       from_client_port ? packet.client_port : packet.server_port;
   const std::uint16_t destination =
       from_client_port ? packet.server_port : packet.client_port;
-  if (IsLaterFragment(packet)) {
+  const bool has_header = packet.protocol == tracker::kTcp ||
+                          packet.protocol == tracker::kUdp || IsIcmp(packet);
+  if (!has_header || IsLaterFragment(packet)) {
     builder.Protocol(packet.protocol);
   } else if (packet.protocol == tracker::kTcp) {
     builder.Tcp(source, destination)
