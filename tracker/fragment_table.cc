@@ -178,8 +178,9 @@ bool FragmentTable::Add(Packet& packet, std::uint64_t scope) {
 }
 
 void FragmentTable::Expire(Timestamp clock) {
-  if (!clock_set_) {
-    // Until now they had the times of their packets, which may be anything.
+  if (!clock_set_ || clock < clock_) {
+    // They had the times of their packets, which may be anything, or those of a
+    // clock that was wrong once.
     for (Datagram& datagram : datagrams_) {
       datagram.since = std::min(datagram.since, clock);
     }

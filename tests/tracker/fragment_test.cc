@@ -817,6 +817,18 @@ TEST(OrphanFragments, FarAheadThemselvesDoNotMakeOthers) {
   EXPECT_EQ(CountsOf(flows).held, 0U);
 }
 
+TEST(OrphanFragments, AreNotKeptByAFirstTimeThatWasWrong) {
+  Observed<> flows;
+  flows.Track(UdpFragments()[1], 1000h);
+  flows.Sweep(0s);
+  flows.Track(Query(), 1s);
+  flows.Track(Query(), 2s);
+
+  flows.Sweep(40s);
+
+  EXPECT_EQ(CountsOf(flows).held, 0U);
+}
+
 TEST(OrphanFragments, AreCountedAtFinish) {
   const std::vector<PacketBuilder> parts = UdpFragments();
   Observed<> flows;
