@@ -735,6 +735,21 @@ TEST(OrphanFragments, CountOnPortsZeroWhenABurstBringsTheTime) {
               UnorderedElementsAre("17 0-0 1", "17 40000-53 3"));
 }
 
+// Before it, the table knew only the time of the last sweep.
+TEST(OrphanFragments, AreNotMadeByAQuietTimeBefore) {
+  const auto pieces = Cut(ClientTcp(kSyn, 1000, 0).Payload(60), 40, 1);
+  for (const bool first_comes_first : {true, false}) {
+    Observed<> flows;
+    flows.Track(Query(), 0s);
+    flows.Track(Query(), 2s);
+    flows.Track(pieces[first_comes_first ? 0 : 1], 100s);
+    flows.Track(pieces[first_comes_first ? 1 : 0], 100s + 1ms);
+
+    EXPECT_EQ(flows.Only().Packets(), 2U);
+    EXPECT_EQ(ConnectionState(flows.Only()), "S0");
+  }
+}
+
 TEST(OrphanFragments, OfAPingCountAsNoPing) {
   Observed<> flows;
   flows.Track(FromClient().Icmp(8, 0).EchoId(1, 1).Payload(20), 0s);
