@@ -230,7 +230,9 @@ void RandomStream::AddConnection(SentPacket packet, Flow& flow) {
 void RandomStream::AddHandshake(SentPacket packet, Sequences& next,
                                 Flow& flow) {
   const bool repeat = random_.Percent(10);
+  packet.payload = random_.Percent(10) ? random_.Below(200) : 0;  // RFC 7413
   Segment(packet, kSyn, next, flow);
+  packet.payload = 0;
   if (repeat) {
     Pause(1s, 2s);
     SentPacket again = flow.back();
@@ -378,7 +380,8 @@ void RandomStream::AddPieces(SentPacket packet, Flow& flow) {
     packet.offset = static_cast<std::uint16_t>(i * kPiece);
     packet.more = i + 1 < count;
     packet.payload = i == 0 ? kPiece - header : kPiece - random_.Below(2) * 8;
-    if (!random_.Percent(5)) {
+    const bool lost = random_.Percent(5) && (i > 0 || options_.orphans);
+    if (!lost) {
       pieces.push_back(packet);
     }
   }

@@ -87,10 +87,12 @@ std::uint64_t IpOctets(const SentPacket& packet);
 class RandomStream {
  public:
   struct Options {
-    int flows = 150;
+    int flows = 100;
     // A few times that are absurd, or run backwards.
     bool wild_times = false;
     bool fragments = true;
+    // Datagrams whose first fragment is lost.
+    bool orphans = true;
     // Some servers at the ports that servers have.
     bool well_known_ports = false;
     // Only TCP connections with a complete handshake, one for each key, with no
