@@ -31,9 +31,9 @@ class FileSource final : public Source {
   Next Read() override {
     burst_.Clear();
     if (stop_.load(std::memory_order_relaxed)) {
-      waiting_.clear();
       // A pipe cannot be read again: what came out of it already is measured,
-      // and its stream ends behind that.
+      // also when its turn has not come, and its stream ends behind that.
+      std::erase_if(waiting_, [](const Waiting& w) { return !w.open; });
       if (!current_is_pipe_) {
         current_.reset();
       }

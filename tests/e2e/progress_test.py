@@ -91,14 +91,14 @@ class Progress(EndToEnd):
         run = self.succeed('-r', self.large(500_000))
         self.assertNotIn('\r', run.stderr)
         self.assertNotIn('%', run.stderr)
-        self.assertEqual(len(run.stderr.splitlines()), 3, run.stderr)
+        self.assertEqual(len(run.stderr.splitlines()), 4, run.stderr)
 
     def test_the_summary_at_a_terminal_begins_its_own_line(self):
         status, text = self.at_terminal('-r', self.large(10))
         self.assertEqual(status, 0)
         lines = [line.split('\r')[-1].replace('\x1b[K', '')
                  for line in text.rstrip('\n').split('\n')]
-        self.assertEqual(len(lines), 3, repr(text))
+        self.assertEqual(len(lines), 4, repr(text))
         self.assertTrue(lines[0].startswith('packets seen 10 '), repr(text))
 
 
