@@ -5,6 +5,7 @@
 #include <array>
 #include <compare>
 #include <cstdint>
+#include <cstring>
 
 namespace tracker {
 
@@ -19,6 +20,13 @@ struct IpAddress {
   static constexpr IpAddress V4(std::uint8_t a, std::uint8_t b, std::uint8_t c,
                                 std::uint8_t d) {
     return {{0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, a, b, c, d}};
+  }
+
+  // `octets` are in network order, as they stand in a header.
+  static IpAddress V4(std::uint32_t octets) {
+    IpAddress address = V4(0, 0, 0, 0);
+    std::memcpy(&address.octets[12], &octets, sizeof(octets));
+    return address;
   }
 
   auto operator<=>(const IpAddress&) const = default;

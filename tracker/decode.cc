@@ -88,10 +88,15 @@ bool Inner(const Frame& frame, const Packet& outer, Cursor& cursor,
 
 }  // namespace
 
-DecodeResult Decode(const Frame& frame, Packet& packet) {
+DecodeResult layers::General(const Frame& frame, Packet& packet) {
   Cursor cursor(frame.captured, frame.wire_length);
   std::size_t end = 0;
   return Outermost(frame, cursor, packet, end);
+}
+
+DecodeResult Decode(const Frame& frame, Packet& packet) {
+  return layers::Usual(frame, packet) ? DecodeResult::kOk
+                                      : layers::General(frame, packet);
 }
 
 DecodeResult DecodeInnermost(const Frame& frame, Packet& packet,

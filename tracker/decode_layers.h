@@ -69,6 +69,14 @@ struct Walk {
   std::uint16_t ether_type = 0;  // for kEtherType: which
 };
 
+// The frames that most traffic consists of, at a fraction of the cost: Ethernet
+// with at most one tag, IP without options, extensions or fragments, TCP, UDP
+// or ICMP, all of the headers captured. False: it is none of these, and
+// `packet` has no meaning. Else `packet` is what General() makes of it.
+bool Usual(const Frame& frame, Packet& packet);
+// Decode() of any frame, layer by layer.
+DecodeResult General(const Frame& frame, Packet& packet);
+
 // Each reads the layer at the cursor and moves behind it.
 
 // Link layer, tags and shims included: kOk when an IP header follows.

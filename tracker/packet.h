@@ -38,6 +38,8 @@ struct TcpSegment {
   std::uint8_t flags = 0;            // TcpFlag
   bool continuation = false;         // a later fragment of a segment
   bool complete = false;  // the fixed header was captured and makes sense
+
+  bool operator==(const TcpSegment&) const = default;
 };
 
 struct Packet {
@@ -85,6 +87,8 @@ struct Packet {
   // layer2SegmentId: kind << 56 | id. 0: none.
   std::uint64_t segment_id = 0;
   std::uint32_t interface = 0;  // as in Frame
+
+  bool operator==(const Packet&) const = default;
 };
 
 }  // namespace tracker

@@ -10,6 +10,7 @@
 
 #include "tests/fuzz/check.h"
 #include "tracker/decode.h"
+#include "tracker/decode_layers.h"
 #include "tracker/extractor.h"
 
 namespace {
@@ -66,6 +67,15 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data,
   tracker::Packet packet;
   const tracker::DecodeResult result = Decode(frame, packet);
   CheckPacket(frame, result, packet);
+  tracker::Packet usual;
+  Check(!tracker::layers::Usual(frame, usual) ||
+            (result == tracker::DecodeResult::kOk &&
+             [&] {
+               tracker::Packet general;
+               return tracker::layers::General(frame, general) == result &&
+                      general == usual;
+             }()),
+        "the short way of a usual frame leads to the same packet");
   CheckExtractor<tracker::FiveTuple>(frame);
   CheckExtractor<tracker::UnidirectionalFiveTuple>(frame);
   CheckExtractor<tracker::IpPair>(frame);

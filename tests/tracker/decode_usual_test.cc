@@ -1,0 +1,106 @@
+// SPDX-License-Identifier: Apache-2.0
+// The short way through the usual headers, held against the general one.
+#include <cstdint>
+#include <random>
+#include <vector>
+
+#include <gtest/gtest.h>
+
+#include "tests/tracker/decoded.h"
+#include "tracker/decode_layers.h"
+
+namespace tests {
+namespace {
+
+using tracker::DecodeResult;
+using tracker::Packet;
+namespace layers = tracker::layers;
+
+std::vector<PacketBuilder> UsualFrames() {
+  std::vector<PacketBuilder> frames;
+  for (const PacketBuilder& link : {Eth(), Eth().Vlan(7)}) {
+    auto with_ip = [&](auto add) {
+      frames.push_back(add(PacketBuilder(link).Ipv4(kClient, kServer)));
+      frames.push_back(add(PacketBuilder(link).Ipv6(kClient6, kServer6)));
+    };
+    with_ip([](auto ip) { return ip.Tcp(40000, 443).Flags(2).Options(16); });
+    with_ip([](auto ip) {
+      return ip.Ttl(3).ClassOfService(8).Tcp(1, 2).Flags(16).Payload(30);
+    });
+    with_ip([](auto ip) { return ip.Udp(53, 40000).Payload(12).PadTo(120); });
+    frames.push_back(PacketBuilder(link).Ipv4(kClient, kServer).Icmp(8, 1));
+    frames.push_back(PacketBuilder(link).Ipv6(kClient6, kServer6).IcmpV6(3, 4));
+  }
+  return frames;
+}
+
+// Whether the short way was taken.
+bool IsUsual(const tracker::Frame& frame) {
+  Packet usual;
+  Packet general;
+  const DecodeResult result = layers::General(frame, general);
+  if (!layers::Usual(frame, usual)) {
+    return false;
+  }
+  EXPECT_EQ(result, DecodeResult::kOk);
+  EXPECT_EQ(usual, general);
+  return true;
+}
+
+TEST(DecodeUsual, TakesTheFramesThatMostTrafficConsistsOf) {
+  for (const PacketBuilder& builder : UsualFrames()) {
+    EXPECT_TRUE(IsUsual(builder.At(kTime).View()));
+  }
+}
+
+TEST(DecodeUsual, LeavesWhatIsRareToTheGeneralWay) {
+  const auto ip = [] { return Eth().Ipv4(kClient, kServer); };
+  const std::vector<PacketBuilder> rare = {
+      Eth().Vlan(1).Vlan(2).Ipv4(kClient, kServer).Udp(1, 2),
+      Eth().Ipv4(kClient, kServer).Options(4).Udp(1, 2),
+      ip().Fragment(0, true).Udp(1, 2),
+      ip().Fragment(64, false).Udp(1, 2),
+      ip().TotalLength(0).Udp(1, 2),
+      ip().Sctp(1, 2),
+      ip().Tcp(1, 2).HeaderWords(4),
+      Eth().Ipv6(kClient6, kServer6).Fragment(0, false).Udp(1, 2),
+  };
+  for (const PacketBuilder& builder : rare) {
+    EXPECT_FALSE(IsUsual(builder.At(kTime).View()));
+  }
+}
+
+TEST(DecodeUsual, AgreesWithTheGeneralWayWhereverAFrameIsCut) {
+  for (const PacketBuilder& builder : UsualFrames()) {
+    const CapturedFrame frame = builder.At(kTime);
+    for (std::size_t length = 0; length < frame.octets.size(); ++length) {
+      const Octets cut(
+          frame.octets.begin(),
+          frame.octets.begin() + static_cast<std::ptrdiff_t>(length));
+      tracker::Frame view = frame.View();
+      view.captured = cut;
+      IsUsual(view);
+    }
+  }
+}
+
+TEST(DecodeUsual, AgreesWithTheGeneralWayWhateverTheHeadersSay) {
+  std::mt19937 random(1);
+  int taken = 0;
+  for (int round = 0; round < 2000; ++round) {
+    for (const PacketBuilder& builder : UsualFrames()) {
+      CapturedFrame frame = builder.At(kTime);
+      for (int change = 0; change < 2; ++change) {
+        const std::size_t headers =
+            std::min<std::size_t>(frame.octets.size(), 78);
+        frame.octets[random() % headers] ^=
+            static_cast<std::uint8_t>(1U << random() % 8);
+      }
+      taken += IsUsual(frame.View()) ? 1 : 0;
+    }
+  }
+  EXPECT_GT(taken, 10000);
+}
+
+}  // namespace
+}  // namespace tests

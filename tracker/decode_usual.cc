@@ -1,0 +1,144 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <algorithm>
+#include <cstring>
+
+#include "tracker/decode_layers.h"
+
+namespace tracker::layers {
+namespace {
+
+template <typename Integer>
+Integer Load(const std::uint8_t* from) {
+  Integer value = 0;
+  std::memcpy(&value, from, sizeof(value));
+  return value;
+}
+
+std::uint16_t Load16(const std::uint8_t* from) {
+  return static_cast<std::uint16_t>(from[0] << 8 | from[1]);
+}
+
+std::uint32_t Load32(const std::uint8_t* from) {
+  return static_cast<std::uint32_t>(Load16(from)) << 16 | Load16(from + 2);
+}
+
+constexpr std::size_t kIpv4Header = 20;
+constexpr std::size_t kIpv6Header = 40;
+
+// Without options, not a fragment, not offloaded.
+bool UsualIpv4(const std::uint8_t* ip, std::size_t captured, Packet& packet) {
+  constexpr std::uint16_t kFragment = 0x3fff;  // more fragments, offset
+  if (captured < kIpv4Header || ip[0] != 0x45 ||
+      (Load16(ip + 6) & kFragment) != 0) {
+    return false;
+  }
+  packet.octets = Load16(ip + 2);
+  packet.ip_version = 4;
+  packet.class_of_service = ip[1];
+  packet.fragment_id = Load16(ip + 4);
+  packet.ttl = ip[8];
+  packet.protocol = ip[9];
+  packet.fragment_protocol = ip[9];
+  packet.source = IpAddress::V4(Load<std::uint32_t>(ip + 12));
+  packet.destination = IpAddress::V4(Load<std::uint32_t>(ip + 16));
+  return packet.octets > kIpv4Header;
+}
+
+// Without extension headers and jumbo payload.
+bool UsualIpv6(const std::uint8_t* ip, std::size_t captured, Packet& packet) {
+  if (captured < kIpv6Header || ip[0] >> 4 != 6) {
+    return false;
+  }
+  packet.octets = kIpv6Header + Load16(ip + 4);
+  packet.ip_version = 6;
+  packet.class_of_service = static_cast<std::uint8_t>(Load16(ip) >> 4);
+  packet.protocol = ip[6];
+  packet.ttl = ip[7];
+  std::memcpy(packet.source.octets.data(), ip + 8, 16);
+  std::memcpy(packet.destination.octets.data(), ip + 24, 16);
+  return packet.octets > kIpv6Header;
+}
+
+// `at`: where the transport header is in the frame; `end` octets of it and its
+// payload were captured.
+bool UsualTransport(const std::uint8_t* data, std::size_t at, std::size_t end,
+                    Packet& packet) {
+  const std::uint8_t* const header = data + at;
+  std::size_t length = 8;  // UDP, ICMP
+  if (packet.protocol == kTcp) {
+    if (end < 20) {
+      return false;
+    }
+    length = static_cast<std::size_t>(header[12] >> 4) * 4;
+    if (length < 20 || length > packet.network_payload_octets) {
+      return false;
+    }
+    packet.tcp.sequence = Load32(header + 4);
+    packet.tcp.acknowledgment = Load32(header + 8);
+    packet.tcp.payload_octets =
+        static_cast<std::uint32_t>(packet.network_payload_octets - length);
+    packet.tcp.window = Load16(header + 14);
+    packet.tcp.flags = header[13];
+    packet.tcp.complete = true;
+  } else if (end < length) {
+    return false;
+  }
+  if (packet.protocol == kTcp || packet.protocol == kUdp) {
+    packet.source_port = Load16(header);
+    packet.destination_port = Load16(header + 2);
+  } else if (packet.protocol == kIcmp || packet.protocol == kIcmpV6) {
+    packet.icmp_type = header[0];
+    packet.icmp_code = header[1];
+  } else {
+    return false;
+  }
+  const std::size_t skip = std::min(end, length);
+  packet.payload_offset = static_cast<std::uint32_t>(at + skip);
+  packet.payload_captured = static_cast<std::uint32_t>(end - skip);
+  return true;
+}
+
+}  // namespace
+
+bool Usual(const Frame& frame, Packet& packet) {
+  const std::uint8_t* const data = frame.captured.data();
+  const std::size_t captured = frame.captured.size();
+  constexpr std::size_t kTagged = 14 + 4;
+  if (frame.link != LinkType::kEthernet || captured < kTagged) {
+    return false;
+  }
+  packet = Packet{};
+  std::size_t at = 14;
+  std::uint16_t type = Load16(data + 12);
+  if (type == kVlan) {
+    packet.vlan_id = static_cast<std::uint16_t>(Load16(data + 14) & 0x0fff);
+    type = Load16(data + 16);
+    at = kTagged;
+  }
+  std::size_t header = kIpv4Header;
+  if (type == kIpv4) {
+    if (!UsualIpv4(data + at, captured - at, packet)) {
+      return false;
+    }
+  } else if (type == kIpv6) {
+    header = kIpv6Header;
+    if (!UsualIpv6(data + at, captured - at, packet)) {
+      return false;
+    }
+  } else {
+    return false;
+  }
+  packet.time = frame.time;
+  packet.interface = frame.interface;
+  std::memcpy(packet.destination_mac.data(), data, 6);
+  std::memcpy(packet.source_mac.data(), data + 6, 6);
+  packet.has_mac = true;
+  packet.network_offset = static_cast<std::uint32_t>(at);
+  packet.network_payload_octets =
+      static_cast<std::uint32_t>(packet.octets - header);
+  const std::size_t end =
+      std::min<std::size_t>(captured - at, packet.octets) - header;
+  return UsualTransport(data, at + header, end, packet);
+}
+
+}  // namespace tracker::layers
