@@ -76,6 +76,12 @@ with open(sys.argv[2], 'wb', 0) as file:
 """
 
 
+def enter(namespace):
+    """Begins a command that is to run in there. `ip netns exec` would mount
+    things, which a chroot does not let it."""
+    return ['nsenter', '--net=/run/netns/' + namespace]
+
+
 class MirrorPort:
     """The namespaces of the picture above."""
 
@@ -134,11 +140,11 @@ class MirrorPort:
         return run.stdout
 
     def inside(self, namespace, command):
-        return self.command(f'ip netns exec {namespace} {command}')
+        return self.command(' '.join([*enter(namespace), command]))
 
     @staticmethod
     def python(namespace, program, *arguments):
-        return ['ip', 'netns', 'exec', namespace, sys.executable, '-c', program,
+        return [*enter(namespace), sys.executable, '-c', program,
                 *map(str, arguments)]
 
     def run_python(self, namespace, program, *arguments):
@@ -166,7 +172,7 @@ class Spanfix:
         self._err = os.path.join(directory, 'stderr')
         with open(self._out, 'wb') as out, open(self._err, 'wb') as err:
             self._process = subprocess.Popen(
-                ['ip', 'netns', 'exec', namespace, support.SPANFIX,
+                [*enter(namespace), support.SPANFIX,
                  *map(str, arguments)],
                 stdin=subprocess.DEVNULL, stdout=out, stderr=err,
                 env=support.ENVIRONMENT)
@@ -219,7 +225,7 @@ class Spanfix:
 
 
 @needs_root()
-@support.needs('ip', 'tc', 'ethtool', 'sysctl')
+@support.needs('ip', 'nsenter', 'tc', 'ethtool', 'sysctl')
 class Live(EndToEnd):
     @classmethod
     def setUpClass(cls):
@@ -294,7 +300,7 @@ class Live(EndToEnd):
     @support.needs('nfcapd', 'nfdump')
     def test_an_http_exchange_is_one_flow_in_nfdump(self):
         collector = Nfcapd(self.directory,
-                           ['ip', 'netns', 'exec', self.net.probe], port=9995)
+                           enter(self.net.probe), port=9995)
         self.addCleanup(collector.kill)
         spanfix = self.spanfix('-c', collector.url, 'tcp port 8088')
         self.get()
@@ -473,7 +479,7 @@ class Live(EndToEnd):
                         'other')
         self.addCleanup(self.net.inside, self.net.probe, 'ip link delete idle')
         run = subprocess.run(
-            ['ip', 'netns', 'exec', self.net.probe, support.SPANFIX, '-i',
+            [*enter(self.net.probe), support.SPANFIX, '-i',
              'idle', '-w', self.path('flows.ipfix')],
             capture_output=True, text=True, timeout=support.PATIENCE)
         self.assertEqual(run.returncode, 2, run)
