@@ -3,7 +3,9 @@
 #pragma once
 
 #include <array>
+#include <bit>
 #include <compare>
+#include <cstddef>
 #include <cstdint>
 #include <cstring>
 
@@ -29,7 +31,23 @@ struct IpAddress {
     return address;
   }
 
-  auto operator<=>(const IpAddress&) const = default;
+  bool operator==(const IpAddress& other) const {
+    return Half(0) == other.Half(0) && Half(1) == other.Half(1);
+  }
+  std::strong_ordering operator<=>(const IpAddress& other) const {
+    const std::size_t half = Half(0) != other.Half(0) ? 0 : 1;
+    return __builtin_bswap64(Half(half)) <=>
+           __builtin_bswap64(other.Half(half));
+  }
+
+ private:
+  // Eight octets as they lie in memory.
+  [[nodiscard]] std::uint64_t Half(std::size_t index) const {
+    static_assert(std::endian::native == std::endian::little);
+    std::uint64_t half = 0;
+    std::memcpy(&half, octets.data() + index * sizeof(half), sizeof(half));
+    return half;
+  }
 };
 
 }  // namespace tracker

@@ -45,7 +45,12 @@ struct FlowKey {
   std::uint8_t protocol = 0;
   std::uint8_t ip_version = 0;
 
-  bool operator==(const FlowKey&) const = default;
+  bool operator==(const FlowKey& other) const {
+    return address[0] == other.address[0] && address[1] == other.address[1] &&
+           port == other.port && tunnel_id == other.tunnel_id &&
+           vlan_id == other.vlan_id && protocol == other.protocol &&
+           ip_version == other.ip_version;
+  }
 };
 
 struct IpPairKey {

@@ -45,6 +45,8 @@ class History {
     return {letters_.data(), length_};
   }
 
+  bool operator==(const History&) const = default;
+
  private:
   static std::uint32_t Bit(char letter) { return 1U << (letter - 'a'); }
   void Append(char letter) {

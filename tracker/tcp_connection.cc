@@ -80,6 +80,7 @@ bool TcpConnection::StartSequence(End& me, const TcpSegment& segment,
   const bool begins = starts && (first || moved);
   if (begins) {
     me.delivered = me.start_sequence + 1;
+    me.start_is_far = false;
     blocks.Return(me.blocks);
   }
   return begins;
@@ -140,7 +141,7 @@ void TcpConnection::Acknowledge(End& peer, const TcpSegment& segment) {
   const std::int32_t advance = Distance(ack, peer.acknowledged);
   const bool wild = ack == 0 && std::abs(advance) > kWildJump;
   if (!Has(segment, kRst) && !wild && advance > 0 &&
-      Distance(ack, peer.start_sequence) >= 0) {
+      (peer.start_is_far || Distance(ack, peer.start_sequence) >= 0)) {
     peer.acknowledged = ack;
   }
 }
@@ -161,7 +162,7 @@ bool TcpConnection::AdvanceSequence(Side side, End& me,
     return false;
   }
   if (first_data_is_fin || advance > 0) {
-    me.next_sequence = end;
+    me.AdvanceTo(end);
     return false;
   }
   if (StreamLength(segment) == 0 || segment.continuation) {
@@ -177,7 +178,7 @@ bool TcpConnection::AdvanceSequence(Side side, End& me,
 void TcpConnection::SeeData(End& me, const TcpSegment& segment,
                             BlockPool& blocks) {
   if (StreamLength(segment) == 0 || me.gaps_unknown ||
-      Distance(segment.sequence, me.start_sequence) < 0) {
+      (!me.start_is_far && Distance(segment.sequence, me.start_sequence) < 0)) {
     return;
   }
   std::uint32_t begin = segment.sequence + (Has(segment, kSyn) ? 1 : 0);
@@ -215,7 +216,7 @@ void TcpConnection::KeepBlock(End& me, std::uint32_t begin, std::uint32_t end,
   }
   blocks[me.blocks].Insert(begin, end);
   const bool ever_acknowledged =
-      Distance(me.acknowledged, me.start_sequence + 1) > 0;
+      me.start_is_far || Distance(me.acknowledged, me.start_sequence + 1) > 0;
   if (blocks[me.blocks].Octets() >
       (ever_acknowledged ? kMostOctets : kMostUnacknowledged)) {
     me.gaps_unknown = true;
@@ -490,11 +491,6 @@ TcpState TcpConnection::State() const {
     return TcpState::kSynReceived;
   }
   return initiator == Endpoint::kSynSent ? TcpState::kSynSent : TcpState::kNone;
-}
-
-bool TcpConnection::Over() const {
-  const TcpState state = State();
-  return state == TcpState::kClosed || state == TcpState::kReset;
 }
 
 bool TcpConnection::OverAndAcknowledged() const {

@@ -46,6 +46,8 @@ class TcpConnection {
     bool retransmission = false;  // it carried data, and nothing new
     // Octets of the other side that it acknowledges and nobody saw.
     std::uint32_t missing_octets = 0;
+
+    bool operator==(const Outcome&) const = default;
   };
 
   // What all connections of a tracker share.
@@ -55,6 +57,11 @@ class TcpConnection {
     bool may_flip;
     BlockPool& blocks;
   };
+
+  // Most segments: the next in order, of an open connection, acknowledging
+  // what was seen. False, and nothing done: it takes Add() to say what it is.
+  // Otherwise Add() would have done the same, and have had nothing to report.
+  bool AddInOrder(Side side, const TcpSegment& segment, History& history);
 
   // One segment from `side`. Writes its letters into `history`.
   Outcome Add(Side side, const TcpSegment& segment, Timestamp time,
@@ -78,12 +85,19 @@ class TcpConnection {
     return handshake_client_time_;
   }
   // Both sides sent FIN, or one sent RST.
-  [[nodiscard]] bool Over() const;
+  [[nodiscard]] bool Over() const {
+    const Endpoint a = ends_[0].state;
+    const Endpoint b = ends_[1].state;
+    return a == Endpoint::kReset || b == Endpoint::kReset ||
+           (a == Endpoint::kClosed && b == Endpoint::kClosed);
+  }
   // Over, and the last FIN was acknowledged: nothing more is to be expected.
   [[nodiscard]] bool OverAndAcknowledged() const;
 
   // Zeek's conn_state, "S0", "SF", "REJ", ...
   [[nodiscard]] std::string_view ConnectionState(const History& history) const;
+
+  bool operator==(const TcpConnection&) const = default;
 
  private:
   struct End {
@@ -105,12 +119,36 @@ class TcpConnection {
     Endpoint previous = Endpoint::kInactive;
     bool fin_seen = false;
     bool gaps_unknown = false;  // too much to keep
+    bool start_is_far = false;  // so many octets ago that it cannot be compared
 
+    bool operator==(const End&) const = default;
+    void AdvanceTo(std::uint32_t sequence) {
+      next_sequence = sequence;
+      start_is_far = start_is_far || (sequence - start_sequence) >> 30 != 0;
+    }
     void Become(Endpoint next) {
       previous = state;
       state = next;
     }
   };
+
+  // Data and acknowledgments move it, and only SYN, FIN and RST its state.
+  [[nodiscard]] bool IsOpen() const {
+    const Endpoint a = ends_[0].state;
+    const Endpoint b = ends_[1].state;
+    if (a == Endpoint::kEstablished && b == Endpoint::kEstablished) {
+      return handshake_done_;
+    }
+    const auto open = [](Endpoint end) {
+      return end == Endpoint::kEstablished || end == Endpoint::kPartial;
+    };
+    return open(a) && open(b);
+  }
+  // Whether all of the stream up to `next_sequence` was seen.
+  static bool IsWhole(const End& end) {
+    return end.blocks == BlockPool::kNone && !end.gaps_unknown &&
+           end.delivered == end.next_sequence;
+  }
 
   End& At(Side side) { return ends_[static_cast<std::size_t>(side)]; }
   [[nodiscard]] const End& At(Side side) const {
@@ -150,5 +188,27 @@ class TcpConnection {
   bool handshake_begun_ = false;  // the SYN was seen
   bool handshake_done_ = false;
 };
+
+inline bool TcpConnection::AddInOrder(Side side, const TcpSegment& segment,
+                                      History& history) {
+  End& me = At(side);
+  End& peer = At(Other(side));
+  const auto distance = [](std::uint32_t a, std::uint32_t b) {
+    return static_cast<std::int32_t>(a - b);
+  };
+  if ((segment.flags & (kSyn | kFin | kRst | kAck)) != kAck ||
+      segment.window == 0 || segment.sequence != me.next_sequence ||
+      segment.acknowledgment == 0 || segment.continuation || !IsOpen() ||
+      !IsWhole(me) || !IsWhole(peer) ||
+      distance(segment.acknowledgment, peer.acknowledged) < 0 ||
+      distance(segment.acknowledgment, peer.delivered) > 0) {
+    return false;
+  }
+  history.AddOnce(side, segment.payload_octets > 0 ? 'd' : 'a');
+  me.AdvanceTo(me.next_sequence + segment.payload_octets);
+  me.delivered = me.next_sequence;
+  peer.acknowledged = segment.acknowledgment;
+  return true;
+}
 
 }  // namespace tracker

@@ -259,6 +259,9 @@ Side FlowTracker<E, State>::AdvanceConversation(Flow& flow,
   if (packet.protocol != kTcp || !packet.tcp.complete) {
     return side;
   }
+  if (stats.tcp.AddInOrder(side, packet.tcp, stats.history)) {
+    return side;
+  }
   const TcpState before = stats.tcp.State();
   const auto outcome =
       stats.tcp.Add(side, packet.tcp, packet.time, stats.history,

@@ -272,6 +272,48 @@ TEST(Gap, IsWhatWasAcknowledgedAndNeverSeen) {
   EXPECT_EQ(trace.missing, 100U);
 }
 
+// Segments as segmentation offload makes them, each acknowledged at once.
+Trace& ClientDataUpTo(Trace& trace, std::uint64_t from, std::uint64_t to) {
+  constexpr std::uint32_t kSegment = 1 << 16;
+  for (std::uint64_t at = from; at < to; at += kSegment) {
+    ClientData(trace, static_cast<std::uint32_t>(at), kSegment);
+    ServerAck(trace, static_cast<std::uint32_t>(at + kSegment));
+  }
+  return trace;
+}
+
+TEST(Gap, IsFoundHoweverMuchWasSentBefore) {
+  constexpr std::uint64_t kGibioctet = 1 << 30;
+  for (const std::uint64_t before : {1, 2, 3, 5}) {
+    Trace trace;
+    trace.Handshake();
+    ClientDataUpTo(trace, 0, before * kGibioctet);
+    EXPECT_EQ(trace.missing, 0U);
+
+    const std::uint64_t lost = before * kGibioctet;
+    ClientDataUpTo(trace, lost + 100, lost + 100 + 5 * kGibioctet);
+
+    EXPECT_EQ(trace.missing, 100U) << before;
+    EXPECT_EQ(trace.retransmitted, 0);
+  }
+}
+
+TEST(Gap, IsNoneWhereASegmentCameLateAfterGibioctets) {
+  constexpr std::uint64_t kGibioctet = 1 << 30;
+  for (const std::uint64_t before : {1, 2, 3, 4, 5, 6}) {
+    Trace trace;
+    trace.Handshake();
+    ClientDataUpTo(trace, 0, before * kGibioctet);
+    const auto at = static_cast<std::uint32_t>(before * kGibioctet);
+    ClientData(trace, at + 100, 100);
+    ClientData(trace, at, 100);
+    ServerAck(trace, at + 200);
+    ClientDataUpTo(trace, before * kGibioctet + 200, 9 * kGibioctet);
+
+    EXPECT_EQ(trace.missing, 0U) << before;
+  }
+}
+
 TEST(Gap, HasTheCaseOfTheSideThatSentIt) {
   Trace trace;
   trace.Handshake()

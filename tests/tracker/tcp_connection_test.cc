@@ -416,5 +416,17 @@ TEST(TcpReuse, PacketWithoutSynDoesNot) {
   EXPECT_FALSE(IsReplaced(trace, Side::kInitiator, kAck, {.seq = 2000}));
 }
 
+TEST(TcpConnection, TakesAWholeTransferInOrderTheShortWay) {
+  Trace trace;
+  trace.Handshake();
+  for (std::uint32_t at = 0; at < 1000; at += 100) {
+    trace.Client(kAck, {.seq = 1001 + at, .ack = 5001 + at, .length = 100})
+        .Server(kAck, {.seq = 5001 + at, .ack = 1101 + at, .length = 100});
+  }
+
+  EXPECT_EQ(trace.added_in_order, 20);
+  EXPECT_EQ(trace.Letters(), "ShADd");
+}
+
 }  // namespace
 }  // namespace tests

@@ -6,6 +6,8 @@
 #include <string>
 #include <string_view>
 
+#include <gtest/gtest.h>
+
 #include "tracker/tcp_connection.h"
 
 namespace tests {
@@ -26,7 +28,8 @@ inline tracker::TcpSegment Segment(int flags, Numbers numbers) {
           .complete = true};
 }
 
-// A connection that is fed segment by segment. The client of the handshakes
+// Each segment is also tried the short way, which may not lead elsewhere. The
+// client of the handshakes
 // has the initial sequence 1000, the server 5000.
 class Trace {
  public:
@@ -69,11 +72,20 @@ class Trace {
   int established = 0;
   int retransmitted = 0;      // of both sides
   std::uint64_t missing = 0;  // of both sides
+  int added_in_order = 0;     // for which the short way would have done
 
  private:
   Trace& Add(tracker::Side side, const tracker::TcpSegment& segment) {
+    tracker::TcpConnection in_order = connection;
+    tracker::History letters = history;
+    const bool is_in_order = in_order.AddInOrder(side, segment, letters);
     const auto outcome =
         connection.Add(side, segment, now_, history, {may_flip_, blocks_});
+    if (is_in_order) {
+      EXPECT_TRUE(in_order == connection && letters == history);
+      EXPECT_TRUE(outcome == tracker::TcpConnection::Outcome{});
+    }
+    added_in_order += is_in_order ? 1 : 0;
     if (outcome.flipped) {
       client_ = Other(client_);
     }
