@@ -18,6 +18,7 @@
 #include "exporter/capture_stream.h"
 #include "exporter/descriptor.h"
 #include "exporter/pcap.h"
+#include "exporter/pcap_reader.h"
 #include "exporter/pcapng_reader.h"
 #include "exporter/setup_error.h"
 
@@ -40,22 +41,85 @@ extern "C" ssize_t ReadStream(void* stream, char* octets, size_t count) {
   return got;
 }
 
-// By libpcap, which also knows the odd relatives of the format.
+// libpcap's words may span lines; users get one.
+std::string Explain(std::string message) {
+  std::replace(message.begin(), message.end(), '\n', ' ');
+  return message;
+}
+
+// libpcap's view of a file, which it closes. Throws SetupError.
+Pcap OpenOffline(Stdio file, const std::string& path) {
+  std::array<char, PCAP_ERRBUF_SIZE> error{};
+  Pcap handle(pcap_fopen_offline_with_tstamp_precision(
+      file.get(), PCAP_TSTAMP_PRECISION_NANO, error.data()));
+  if (handle == nullptr) {
+    throw SetupError(Quoted(path) +
+                     " is not a capture: " + Explain(error.data()));
+  }
+  static_cast<void>(file.release());
+  return handle;
+}
+
+// Classic pcap as everybody writes it. libpcap is shown the file's header only:
+// it knows the link types, and compiles the filter.
 class ClassicFile final : public CaptureFile {
  public:
-  // Owns `stream`, which is behind `file` unless it is null.
-  ClassicFile(std::string path, std::uint64_t size, Stdio file,
+  ClassicFile(std::string path, std::uint64_t size,
+              std::unique_ptr<CaptureStream> stream, const std::string& filter)
+      : CaptureFile(size),
+        path_(std::move(path)),
+        stream_(std::move(stream)),
+        reader_(*stream_) {
+    PcapReader::FileHeader header = reader_.Header();
+    const Pcap handle =
+        OpenOffline(Stdio(fmemopen(header.data(), header.size(), "rb")), path_);
+    link_ = CheckedLinkType(handle.get(), Quoted(path_));
+    if (!filter.empty()) {
+      filter_.emplace(handle.get(), filter);
+    }
+  }
+
+  std::size_t Read(FrameBurst& burst) override {
+    std::size_t count = 0;
+    do {
+      Frame frame;
+      frame.link = link_;
+      frame.interface = kInterface;
+      while (count < FrameBurst::kFrames && reader_.Next(frame)) {
+        if (!filter_ || filter_->Matches(frame)) {
+          burst.AddInPlace(frame);
+          ++count;
+        }
+      }
+    } while (count == 0 && reader_.More());
+    return count;
+  }
+
+  [[nodiscard]] std::string Error() const override {
+    return reader_.Error().empty() ? ""
+                                   : Quoted(path_) + ": " + reader_.Error();
+  }
+  [[nodiscard]] std::uint64_t Position() const override {
+    return stream_->Position();
+  }
+
+ private:
+  std::string path_;
+  std::unique_ptr<CaptureStream> stream_;
+  PcapReader reader_;
+  std::optional<BpfFilter> filter_;
+  tracker::LinkType link_ = tracker::LinkType::kUnknown;
+};
+
+// The odd relatives of classic pcap, by libpcap.
+class LibpcapFile final : public CaptureFile {
+ public:
+  LibpcapFile(std::string path, std::uint64_t size,
               std::unique_ptr<CaptureStream> stream, const std::string& filter)
       : CaptureFile(size), path_(std::move(path)), stream_(std::move(stream)) {
-    std::setvbuf(file.get(), buffer_.get(), _IOFBF, kBufferOctets);
-    std::array<char, PCAP_ERRBUF_SIZE> error{};
-    handle_.reset(pcap_fopen_offline_with_tstamp_precision(
-        file.get(), PCAP_TSTAMP_PRECISION_NANO, error.data()));
-    if (handle_ == nullptr) {
-      throw SetupError(Quoted(path_) +
-                       " is not a capture: " + Explain(error.data()));
-    }
-    file_ = file.release();
+    Stdio file(fopencookie(stream_.get(), "rb",
+                           {ReadStream, nullptr, nullptr, nullptr}));
+    handle_ = OpenOffline(std::move(file), path_);
     link_ = CheckedLinkType(handle_.get(), Quoted(path_));
     if (!filter.empty()) {
       BpfFilter(handle_.get(), filter).ApplyTo(handle_.get());
@@ -84,33 +148,19 @@ class ClassicFile final : public CaptureFile {
   }
 
   [[nodiscard]] std::string Error() const override {
-    if (stream_ != nullptr && !stream_->Error().empty()) {
+    if (!stream_->Error().empty()) {
       return Quoted(path_) + ": " + stream_->Error();
     }
     return failed_ ? Quoted(path_) + ": " + Explain(pcap_geterr(handle_.get()))
                    : "";
   }
   [[nodiscard]] std::uint64_t Position() const override {
-    return stream_ != nullptr ? stream_->Position()
-                              : static_cast<std::uint64_t>(
-                                    std::max<std::int64_t>(ftello(file_), 0));
+    return stream_->Position();
   }
 
  private:
-  // libpcap's words may span lines; users get one.
-  static std::string Explain(std::string message) {
-    std::replace(message.begin(), message.end(), '\n', ' ');
-    return message;
-  }
-
   std::string path_;
-  // Large reads: in stdio's 4096 octets they cost as much as the tracking.
-  static constexpr std::size_t kBufferOctets = 1 << 20;
-
   std::unique_ptr<CaptureStream> stream_;
-  std::unique_ptr<char[]> buffer_ =
-      std::make_unique_for_overwrite<char[]>(kBufferOctets);
-  std::FILE* file_ = nullptr;  // closed by handle_
   Pcap handle_;
   tracker::LinkType link_ = tracker::LinkType::kUnknown;
   bool ended_ = false;
@@ -187,15 +237,6 @@ class PcapngFile final : public CaptureFile {
   throw SetupError("cannot read " + Quoted(path) + ": " + why);
 }
 
-// Neither compressed nor pcapng, so far as its first octets tell.
-bool IsPlainClassic(int file) {
-  std::array<unsigned char, 2> magic{};
-  constexpr std::array<unsigned char, 2> kGzip = {0x1f, 0x8b};
-  constexpr std::array<unsigned char, 2> kPcapng = {0x0a, 0x0d};
-  return pread(file, magic.data(), magic.size(), 0) != 2 ||
-         (magic != kGzip && magic != kPcapng);
-}
-
 }  // namespace
 
 std::unique_ptr<CaptureFile> OpenCaptureFile(const std::string& path,
@@ -211,18 +252,15 @@ std::unique_ptr<CaptureFile> OpenCaptureFile(const std::string& path,
     Unreadable(path, "it is a directory");
   }
   const auto size = static_cast<std::uint64_t>(status.st_size);
-  if (S_ISREG(status.st_mode) && IsPlainClassic(file.Get())) {
-    return std::make_unique<ClassicFile>(
-        path, size, Stdio(fdopen(file.Release(), "rb")), nullptr, filter);
-  }
   auto stream = std::make_unique<CaptureStream>(std::move(file), stop);
-  if (stream->PeekMagic() == PcapngReader::kMagic) {
+  const std::span<const std::uint8_t> start = stream->Peek();
+  if (PcapngReader::Recognises(start)) {
     return std::make_unique<PcapngFile>(path, size, std::move(stream), filter);
   }
-  Stdio cookie(
-      fopencookie(stream.get(), "rb", {ReadStream, nullptr, nullptr, nullptr}));
-  return std::make_unique<ClassicFile>(path, size, std::move(cookie),
-                                       std::move(stream), filter);
+  if (PcapReader::Recognises(start)) {
+    return std::make_unique<ClassicFile>(path, size, std::move(stream), filter);
+  }
+  return std::make_unique<LibpcapFile>(path, size, std::move(stream), filter);
 }
 
 }  // namespace exporter

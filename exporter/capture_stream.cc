@@ -47,14 +47,9 @@ std::size_t CaptureStream::ReadAll(std::span<std::uint8_t> octets) {
   return count;
 }
 
-std::uint32_t CaptureStream::PeekMagic() {
+std::span<const std::uint8_t> CaptureStream::Peek() {
   unread_peeked_ = std::span(peeked_).first(ReadAll(peeked_));
-  if (unread_peeked_.size() < peeked_.size()) {
-    return 0;
-  }
-  return static_cast<std::uint32_t>(peeked_[0]) << 24 |
-         static_cast<std::uint32_t>(peeked_[1]) << 16 |
-         static_cast<std::uint32_t>(peeked_[2]) << 8 | peeked_[3];
+  return unread_peeked_;
 }
 
 std::ptrdiff_t CaptureStream::Fail(const std::string& why) {
@@ -62,8 +57,8 @@ std::ptrdiff_t CaptureStream::Fail(const std::string& why) {
   return -1;
 }
 
-// As read(2), into the empty buffer.
-std::ptrdiff_t CaptureStream::Refill() {
+// As read(2).
+std::ptrdiff_t CaptureStream::ReadFile(std::span<std::uint8_t> octets) {
   constexpr int kPollMilliseconds = 100;
   pollfd ready{file_.Get(), POLLIN, 0};
   do {
@@ -73,13 +68,21 @@ std::ptrdiff_t CaptureStream::Refill() {
   } while (poll(&ready, 1, kPollMilliseconds) == 0);
   ssize_t got = 0;
   do {
-    got = read(file_.Get(), buffer_.get(), kBufferOctets);
+    got = read(file_.Get(), octets.data(), octets.size());
   } while (got < 0 && errno == EINTR);
   if (got < 0) {
     return Fail(std::generic_category().message(errno));
   }
-  unread_ = {buffer_.get(), static_cast<std::size_t>(got)};
   position_ += static_cast<std::uint64_t>(got);
+  return got;
+}
+
+// The empty buffer.
+std::ptrdiff_t CaptureStream::Refill() {
+  const std::ptrdiff_t got = ReadFile({buffer_.get(), kBufferOctets});
+  if (got > 0) {
+    unread_ = {buffer_.get(), static_cast<std::size_t>(got)};
+  }
   return got;
 }
 
@@ -108,6 +111,9 @@ std::ptrdiff_t CaptureStream::Read(std::span<std::uint8_t> octets) {
 
 std::ptrdiff_t CaptureStream::ReadPlain(std::span<std::uint8_t> octets) {
   if (unread_.empty()) {
+    if (octets.size() >= kBufferOctets) {
+      return ReadFile(octets);  // without a detour by the buffer
+    }
     if (const std::ptrdiff_t got = Refill(); got <= 0) {
       return got;
     }

@@ -30,15 +30,19 @@ class CaptureStream {
   std::ptrdiff_t Read(std::span<std::uint8_t> octets);
   // Fills all of `octets` unless the end or a fault comes before; how many.
   std::size_t ReadAll(std::span<std::uint8_t> octets);
-  // The first four octets, which stay to be read; big-endian, 0 at the end.
-  std::uint32_t PeekMagic();
+  // The octets that the file begins with, fewer only where it ends; they stay
+  // to be read. Before any Read().
+  std::span<const std::uint8_t> Peek();
   [[nodiscard]] const std::string& Error() const { return error_; }
   // Octets read from the file itself.
   [[nodiscard]] std::uint64_t Position() const { return position_; }
 
  private:
   struct Inflater;
+  // Enough to tell any capture format.
+  static constexpr std::size_t kPeekOctets = 24;
 
+  std::ptrdiff_t ReadFile(std::span<std::uint8_t> octets);
   std::ptrdiff_t Refill();
   std::ptrdiff_t ReadPlain(std::span<std::uint8_t> octets);
   std::ptrdiff_t ReadGzip(std::span<std::uint8_t> octets);
@@ -51,7 +55,7 @@ class CaptureStream {
   std::uint64_t position_ = 0;
   std::unique_ptr<Inflater> inflater_;  // while the file is gzip
   bool looked_ = false;                 // whether it is, is known
-  std::array<std::uint8_t, 4> peeked_{};
+  std::array<std::uint8_t, kPeekOctets> peeked_{};
   std::span<const std::uint8_t> unread_peeked_;  // in peeked_
   std::string error_;
 };

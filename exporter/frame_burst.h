@@ -12,8 +12,8 @@
 
 namespace exporter {
 
-// Frames with copies of their headers, as readers reuse a packet's memory for
-// the next one.
+// Frames, with copies of their headers where a reader reuses a packet's memory
+// for the next one.
 class FrameBurst {
  public:
   static constexpr std::size_t kFrames = 64;
@@ -23,12 +23,19 @@ class FrameBurst {
   FrameBurst() : octets_(kFrames * kHeaderOctets) { frames_.reserve(kFrames); }
 
   void Clear() { frames_.clear(); }
-  // `frame` with its octets, which are copied. At most kFrames after a Clear().
+  // Both: at most kFrames after a Clear(), and `frame` without what is behind
+  // kHeaderOctets. Its octets are copied:
   void Add(tracker::Frame frame) {
     const std::size_t count = std::min(frame.captured.size(), kHeaderOctets);
     std::uint8_t* copy = octets_.data() + frames_.size() * kHeaderOctets;
     std::memcpy(copy, frame.captured.data(), count);
     frame.captured = {copy, count};
+    frames_.push_back(frame);
+  }
+  // They stay where they are, and must until the next Clear().
+  void AddInPlace(tracker::Frame frame) {
+    frame.captured =
+        frame.captured.first(std::min(frame.captured.size(), kHeaderOctets));
     frames_.push_back(frame);
   }
   [[nodiscard]] std::span<const tracker::Frame> Frames() const {

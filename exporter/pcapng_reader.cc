@@ -8,6 +8,8 @@
 namespace exporter {
 namespace {
 
+// A Section Header Block (section 4.1): the same in either byte order.
+constexpr std::uint32_t kSectionHeader = 0x0a0d0d0a;
 constexpr std::uint32_t kInterfaceDescription = 1;
 constexpr std::uint32_t kObsoletePacket = 2;
 constexpr std::uint32_t kSimplePacket = 3;
@@ -21,6 +23,12 @@ constexpr std::uint16_t kTimestampResolution = 9;
 constexpr std::uint16_t kTimestampOffset = 14;
 
 }  // namespace
+
+bool PcapngReader::Recognises(std::span<const std::uint8_t> start) {
+  constexpr std::array<std::uint8_t, 4> kType = {0x0a, 0x0d, 0x0d, 0x0a};
+  return start.size() >= kType.size() &&
+         std::equal(kType.begin(), kType.end(), start.begin());
+}
 
 std::uint16_t PcapngReader::U16(std::size_t at) const {
   return static_cast<std::uint16_t>(big_endian_
@@ -48,7 +56,7 @@ bool PcapngReader::ReadBlock() {
                     : Fail("the file is cut off within a block header");
   }
   type_ = U32(0);
-  if (type_ == kMagic) {
+  if (type_ == kSectionHeader) {
     std::array<std::uint8_t, 4> length{};
     std::copy_n(body_.begin() + 4, 4, length.begin());
     body_.resize(4);
@@ -64,7 +72,7 @@ bool PcapngReader::ReadBlock() {
     body_.insert(body_.begin(), 4, 0);
   }
   const std::uint32_t length = U32(4);
-  const std::uint32_t read = type_ == kMagic ? 12 : 8;
+  const std::uint32_t read = type_ == kSectionHeader ? 12 : 8;
   if (length < read + 4 || length % 4 != 0 || length > kLongestBlock) {
     return Fail("a block has the impossible length " + std::to_string(length));
   }

@@ -24,9 +24,8 @@ struct PcapngPacket {
 
 class PcapngReader {
  public:
-  // The Section Header Block (section 4.1) begins with this in either byte
-  // order.
-  static constexpr std::uint32_t kMagic = 0x0a0d0d0a;
+  // Whether a file that begins with `start` is pcapng.
+  static bool Recognises(std::span<const std::uint8_t> start);
 
   // Refers to `stream` for its lifetime; it stands at the start of the file.
   explicit PcapngReader(CaptureStream& stream) : stream_(stream) {}

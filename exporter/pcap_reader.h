@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: Apache-2.0
+// Packets out of a classic capture file (draft-ietf-opsawg-pcap), in place:
+// each stays where read(2) put it. Its relatives are left to libpcap.
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+
+#include "exporter/capture_stream.h"
+#include "tracker/frame.h"
+
+namespace exporter {
+
+class PcapReader {
+ public:
+  static constexpr std::size_t kFileHeaderOctets = 24;
+  using FileHeader = std::array<std::uint8_t, kFileHeaderOctets>;
+
+  // Whether the file that begins with `header` can be read here: version 2.4,
+  // microseconds or nanoseconds, in either byte order.
+  static bool Recognises(std::span<const std::uint8_t> header);
+
+  // Refers to `stream` for its lifetime; it stands at the start of a file that
+  // is recognised.
+  explicit PcapReader(CaptureStream& stream);
+
+  [[nodiscard]] const FileHeader& Header() const { return header_; }
+  // The next of the packets that were read: time, octets and length on the
+  // wire, the octets until More(). False when none is whole.
+  bool Next(tracker::Frame& frame);
+  // Reads on behind the last Next(). False at the end; Error() says whether
+  // that is a failure.
+  bool More();
+  [[nodiscard]] const std::string& Error() const { return error_; }
+
+ private:
+  struct PacketHeader {
+    std::uint32_t seconds = 0;
+    std::uint32_t fraction = 0;
+    std::uint32_t captured = 0;
+    std::uint32_t wire_length = 0;
+  };
+
+  [[nodiscard]] PacketHeader HeaderAt(const std::uint8_t* octets) const;
+  [[nodiscard]] std::int64_t Signed(std::uint32_t value) const;
+  [[nodiscard]] std::string Truncation() const;
+
+  CaptureStream& stream_;
+  FileHeader header_{};
+  std::unique_ptr<std::uint8_t[]> buffer_;
+  std::size_t next_ = 0;          // in buffer_
+  std::size_t end_ = 0;           // likewise
+  std::uint64_t offset_ = 0;      // of buffer_ in the file
+  bool swapped_ = false;          // written in the other byte order
+  std::int64_t nanoseconds_ = 1;  // of a unit of the fraction
+  std::uint32_t snap_length_ = 0;
+  std::string error_;
+};
+
+}  // namespace exporter
