@@ -222,7 +222,8 @@ bool Pipeline::MeasureBurst(Recorder& recorder) {
   } else if (next == Next::kIdle) {
     SweepAll(clock_.Now() - kCaptureDelay, recorder);
   }
-  ended_.WakeConsumer();
+  // The export thread looks by itself every tick, or when it is woken because
+  // much has come together.
   recorder.PublishIfDue();
   return next != Next::kEnd;
 }

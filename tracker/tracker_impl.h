@@ -114,9 +114,9 @@ void FlowTracker<E, State>::TrackBurst(std::span<const Frame> frames,
       }
       if (const SlotIndex slot = index_.Guess(item.hash); slot != kNoSlot) {
         const auto* place = static_cast<const std::byte*>(slab_.Address(slot));
-        __builtin_prefetch(place);
-        __builtin_prefetch(place + 64);
-        __builtin_prefetch(place + 128);
+        for (std::size_t at = 0; at < sizeof(Entry); at += 64) {
+          __builtin_prefetch(place + at);
+        }
       }
     }
     for (std::size_t i = 0; i < burst.size(); ++i) {
