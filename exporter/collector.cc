@@ -15,6 +15,9 @@ using tracker::Timestamp;
 constexpr std::chrono::seconds kLongestPause{32};
 // How long a record may wait for others to fill its message.
 constexpr std::chrono::milliseconds kLongestWait{1000};
+// Messages a second, of about 10 records each, from a capture. nfcapd's default
+// socket buffer holds 90 of full size.
+constexpr std::uint32_t kCapturePace = 10'000;
 
 }  // namespace
 
@@ -22,10 +25,11 @@ Collector::Collector(CollectorUrl url, std::unique_ptr<Encoder> encoder,
                      std::unique_ptr<Transport> transport)
     : url_(std::move(url)),
       encoder_(std::move(encoder)),
-      transport_(std::move(transport)) {}
+      transport_(std::move(transport)),
+      batch_(transport_->LargestBatch()) {}
 
 MessageSink Collector::SinkAt(Timestamp now) {
-  return [this, now](const Message& message) { Deliver(message, now); };
+  return [this, now](const Message& message) { Gather(message, now); };
 }
 
 void Collector::Add(const templates::FlowRecord& record, Timestamp now) {
@@ -58,6 +62,7 @@ void Collector::Tick(Timestamp now) {
   if (waiting_ && now - oldest_waiting_ >= kLongestWait) {
     encoder_->Flush(SinkAt(now));
   }
+  SendBatch(now);
 }
 
 void Collector::Finish(Timestamp now) {
@@ -66,6 +71,7 @@ void Collector::Finish(Timestamp now) {
     Connect(now);
   }
   encoder_->Flush(SinkAt(now));
+  SendBatch(now);
   TakeLateError();
   const std::error_code error = transport_->Close();
   if (error && last_sent_ > 0) {
@@ -82,7 +88,7 @@ void Collector::RefreshTemplates(Timestamp now) {
   }
   if (url_.scheme == Scheme::kUdp &&
       url_.template_refresh > std::chrono::seconds{0} && now >= next_refresh_) {
-    static_cast<void>(SendTemplates(now));
+    SendTemplates(now);
   }
 }
 
@@ -91,6 +97,7 @@ void Collector::Connect(Timestamp now) {
     return;
   }
   if (!transport_->IsOpen()) {
+    SendBatch(now);  // nothing of the connection before comes into the new one
     templates_sent_ = false;
     last_error_ = transport_->Open();
     if (last_error_) {
@@ -99,10 +106,7 @@ void Collector::Connect(Timestamp now) {
     }
     encoder_->Restart();
   }
-  last_error_ = SendTemplates(now);
-  if (last_error_) {
-    RetryLater(now);
-  }
+  SendTemplates(now);
 }
 
 // At once after a connection that had worked, then with longer and longer
@@ -112,43 +116,64 @@ void Collector::RetryLater(Timestamp now) {
   pause_ = std::clamp(pause_ * 2, std::chrono::seconds{1}, kLongestPause);
 }
 
-std::error_code Collector::SendTemplates(Timestamp now) {
-  std::error_code error;
-  encoder_->WriteTemplates(now, [&](const Message& message) {
-    if (message.flow_records > 0) {
-      templates_sent_ = !error;
-      Deliver(message, now);  // begun before, and behind the templates now
-    } else if (!error) {
-      TakeLateError();
-      last_sent_ = 0;  // a later error speaks of the templates
-      error = transport_->Send(message.octets);
-    }
-  });
-  templates_sent_ = !error && transport_->IsOpen();
+void Collector::SendTemplates(Timestamp now) {
+  templates_sent_ = true;  // whatever is gathered from here on is behind them
+  encoder_->WriteTemplates(now, SinkAt(now));
+  SendBatch(now);
+  templates_sent_ = templates_sent_ && transport_->IsOpen();
   next_refresh_ = now + url_.template_refresh;
-  return error;
 }
 
-void Collector::Deliver(const Message& message, Timestamp now) {
-  waiting_ = false;
-  TakeLateError();
-  last_sent_ = 0;
+void Collector::Gather(const Message& message, Timestamp now) {
+  if (message.flow_records > 0) {
+    waiting_ = false;
+  }
+  if (!batch_.HasRoomFor(message)) {
+    SendBatch(now);
+  }
   if (!templates_sent_) {
     Drop(message.flow_records, last_error_);
     return;
   }
-  if (const std::error_code error = transport_->Send(message.octets)) {
-    last_error_ = error;
-    if (!transport_->IsOpen()) {
-      templates_sent_ = false;
-      RetryLater(now);
-    }
-    Drop(message.flow_records, error);
+  batch_.Add(message);
+  if (batch_.Entries().size() == transport_->LargestBatch()) {
+    SendBatch(now);
+  }
+}
+
+void Collector::SendBatch(Timestamp now) {
+  if (batch_.Empty()) {
     return;
   }
-  pause_ = std::chrono::seconds{0};
-  last_sent_ = message.flow_records;
-  counts_.sent += message.flow_records;
+  TakeLateError();
+  last_sent_ = 0;
+  while (!batch_.Empty()) {
+    const std::uint64_t waiting = batch_.FlowRecords();
+    const std::error_code error = transport_->Send(batch_);
+    if (const std::uint64_t sent = waiting - batch_.FlowRecords(); sent > 0) {
+      counts_.sent += sent;
+      last_sent_ += sent;
+      pause_ = std::chrono::seconds{0};
+    }
+    if (error) {
+      GiveUp(error, now);
+    }
+  }
+}
+
+void Collector::GiveUp(const std::error_code& error, Timestamp now) {
+  last_error_ = error;
+  const std::uint64_t front = batch_.Entries().front().flow_records;
+  if (front > 0 && transport_->IsOpen()) {
+    Drop(front, error);
+    batch_.Pop(1);
+    return;
+  }
+  // Without the connection or the templates, the others are of no use.
+  templates_sent_ = false;
+  RetryLater(now);
+  Drop(batch_.FlowRecords(), error);
+  batch_.Pop(batch_.Entries().size());
 }
 
 void Collector::TakeLateError() {
@@ -169,7 +194,7 @@ std::unique_ptr<Output> OpenCollector(const CollectorUrl& url, bool live) {
   std::unique_ptr<Transport> transport;
   switch (url.scheme) {
     case Scheme::kUdp:
-      transport = MakeUdpTransport(url, !live);
+      transport = MakeUdpTransport(url, live ? 0 : kCapturePace);
       break;
     case Scheme::kTcp:
       transport = MakeTcpTransport(url);

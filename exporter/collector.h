@@ -6,6 +6,7 @@
 
 #include "exporter/collector_url.h"
 #include "exporter/encoder.h"
+#include "exporter/message_batch.h"
 #include "exporter/output.h"
 #include "exporter/transport.h"
 
@@ -14,6 +15,11 @@ namespace exporter {
 // Templates go first on every connection, and again every template_refresh over
 // UDP (RFC 7011 section 8.4). A broken connection is opened again after a pause
 // that doubles up to half a minute; what comes meanwhile is counted as dropped.
+//
+// Messages gather until the transport has as many as it likes at once, or until
+// the end of the burst. A late error of UDP ("nobody listens") does not say
+// which message it answers, or how many: all that were handed over at once
+// before it count as dropped.
 class Collector final : public Output {
  public:
   Collector(CollectorUrl url, std::unique_ptr<Encoder> encoder,
@@ -21,6 +27,7 @@ class Collector final : public Output {
 
   void Add(const templates::FlowRecord& record,
            tracker::Timestamp now) override;
+  void EndBurst(tracker::Timestamp now) override { SendBatch(now); }
   void Tick(tracker::Timestamp now) override;
   void Finish(tracker::Timestamp now) override;
   [[nodiscard]] DeliveryCounts Counts() const override { return counts_; }
@@ -29,11 +36,15 @@ class Collector final : public Output {
  private:
   void AddOne(const templates::FlowRecord& record, tracker::Timestamp now);
   void RefreshTemplates(tracker::Timestamp now);
-  void Deliver(const Message& message, tracker::Timestamp now);
+  void Gather(const Message& message, tracker::Timestamp now);
+  void SendBatch(tracker::Timestamp now);
+  // The front message of the batch did not go.
+  void GiveUp(const std::error_code& error, tracker::Timestamp now);
   // Opens if it is time to try; templates first.
   void Connect(tracker::Timestamp now);
   void RetryLater(tracker::Timestamp now);
-  std::error_code SendTemplates(tracker::Timestamp now);
+  // At once: they show whether a new connection works.
+  void SendTemplates(tracker::Timestamp now);
   void TakeLateError();
   void Drop(std::uint64_t records, const std::error_code& error);
   [[nodiscard]] MessageSink SinkAt(tracker::Timestamp now);
@@ -41,19 +52,21 @@ class Collector final : public Output {
   CollectorUrl url_;
   std::unique_ptr<Encoder> encoder_;
   std::unique_ptr<Transport> transport_;
+  MessageBatch batch_;
   DeliveryCounts counts_;
   tracker::Timestamp next_refresh_;
   tracker::Timestamp oldest_waiting_;  // when the message was begun
   bool waiting_ = false;               // records are in the encoder
-  bool templates_sent_ = false;        // on this connection
+  bool templates_sent_ = false;        // on this connection, or in the batch
   tracker::Timestamp next_attempt_;
   std::chrono::seconds pause_{0};
   std::error_code last_error_;
-  std::uint64_t last_sent_ = 0;  // records of the last message
+  std::uint64_t last_sent_ = 0;  // records of the last batch
 };
 
 // Resolves, connects, makes files. Throws SetupError. With `live`, a TCP
-// collector that refuses now may come later; without, UDP is paced.
+// collector that refuses now may come later; without, UDP is paced unless the
+// URL says otherwise.
 std::unique_ptr<Output> OpenCollector(const CollectorUrl& url, bool live);
 
 }  // namespace exporter

@@ -30,6 +30,8 @@ class Output {
 
   virtual void Add(const templates::FlowRecord& record,
                    tracker::Timestamp now) = 0;
+  // There are no more records for now: what is whole goes out.
+  virtual void EndBurst(tracker::Timestamp /*now*/) {}
   // Time passes without records; called a few times a second.
   virtual void Tick(tracker::Timestamp now) = 0;
   // Delivers what is left. Nothing is added afterwards.

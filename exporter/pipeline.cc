@@ -31,6 +31,9 @@ constexpr std::size_t kRingPlaces = 1 << 14;
 // the clock of a quiet link stays behind by as much, and a little more.
 constexpr std::chrono::milliseconds kCaptureDelay{200};
 constexpr std::chrono::milliseconds kTick{200};
+// Without records for so long, what is in the outputs is not held back for
+// more.
+constexpr std::chrono::milliseconds kLull{5};
 
 // Throws if the file of `url` is also read, or written by an earlier collector.
 void RefuseToOverwrite(const Options& options, const CollectorUrl& url) {
@@ -282,7 +285,13 @@ void Pipeline::Export() {
       }
     }
     publish();
-    ended_.Wait(kTick);
+    ended_.Wait(kLull);
+    if (ended_.Front() == nullptr) {
+      for (const auto& output : outputs_) {
+        output->EndBurst(now);
+      }
+      ended_.Wait(kTick);
+    }
   }
   for (const auto& output : outputs_) {
     output->Finish(live_ ? clock_.Now() : now);

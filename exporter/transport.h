@@ -2,13 +2,13 @@
 // How messages reach a collector.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <memory>
-#include <span>
-#include <string>
 #include <system_error>
 
 #include "exporter/collector_url.h"
+#include "exporter/message_batch.h"
 
 namespace exporter {
 
@@ -25,23 +25,26 @@ class Transport {
   [[nodiscard]] virtual std::error_code Open() = 0;
   // Asks the world: false as soon as the peer is known to have closed.
   [[nodiscard]] virtual bool IsOpen() = 0;
-  // Hands over all of `message`, or says why there is no connection. After an
-  // error it may have arrived in part; a transport for which that matters is
-  // then no longer open.
-  [[nodiscard]] virtual std::error_code Send(
-      std::span<const std::uint8_t> message) = 0;
-  // An error that speaks of the message before: UDP learns late that nobody
-  // listens. Taken by the call.
+  // How many messages at once make it cheaper; more are not waited for.
+  [[nodiscard]] virtual std::size_t LargestBatch() const { return 1; }
+  // Hands over the messages of `batch`, the oldest first, and takes them off.
+  // An error is about the one that is then at the front: it did not go, and
+  // those behind it were not tried. Or it went in part; a transport for which
+  // that matters is then no longer open.
+  [[nodiscard]] virtual std::error_code Send(MessageBatch& batch) = 0;
+  // An error that speaks of messages that were handed over since the last call:
+  // UDP learns late that nobody listens, and not of which one. Taken by the
+  // call, which costs a system call.
   [[nodiscard]] virtual std::error_code LateError() { return {}; }
   // Waits, for a bounded time, until what was sent is out of our hands.
   [[nodiscard]] virtual std::error_code Close() = 0;
 };
 
 // Throw SetupError: a name that does not resolve, a file that cannot be made.
-// With `paced`, UDP is sent no faster than a collector with the default socket
-// buffer reads it; Send() waits. For captures, which can wait.
+// UDP goes at `pace` messages a second, and up to 32 ahead of that; Send()
+// waits. 0: as fast as they come.
 std::unique_ptr<Transport> MakeUdpTransport(const CollectorUrl& url,
-                                            bool paced);
+                                            std::uint32_t pace);
 std::unique_ptr<Transport> MakeTcpTransport(const CollectorUrl& url);
 std::unique_ptr<Transport> MakeFileTransport(const CollectorUrl& url);
 

@@ -3,6 +3,9 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <cstdint>
+#include <span>
+#include <string>
 
 #include "exporter/descriptor.h"
 #include "exporter/setup_error.h"
@@ -46,14 +49,33 @@ class FileTransport final : public Transport {
   std::error_code Open() override { return {}; }
   [[nodiscard]] bool IsOpen() override { return file_.Valid(); }
 
-  // A file that took half a message, as on a full disk, goes back to where it
-  // was: what was written stays readable, and later messages may fit again.
-  std::error_code Send(std::span<const std::uint8_t> message) override {
+  std::error_code Send(MessageBatch& batch) override {
     if (!begun_) {
       begun_ = true;
       // Fails for what has no length, such as a pipe.
       static_cast<void>(ftruncate(file_.Get(), 0));
     }
+    while (!batch.Empty()) {
+      if (const std::error_code error = Write(batch.Front())) {
+        return error;
+      }
+      batch.Pop(1);
+    }
+    return {};
+  }
+
+  // Some file systems say only now that the disk was full.
+  std::error_code Close() override {
+    const bool failed = fsync(file_.Get()) != 0 && errno != EINVAL;
+    const std::error_code error = failed ? LastError() : std::error_code{};
+    file_.Reset();
+    return error;
+  }
+
+ private:
+  // A file that took half a message, as on a full disk, goes back to where it
+  // was: what was written stays readable, and later messages may fit again.
+  std::error_code Write(std::span<const std::uint8_t> message) {
     const off_t start = lseek(file_.Get(), 0, SEEK_CUR);
     while (!message.empty()) {
       const ssize_t written =
@@ -71,15 +93,6 @@ class FileTransport final : public Transport {
     return {};
   }
 
-  // Some file systems say only now that the disk was full.
-  std::error_code Close() override {
-    const bool failed = fsync(file_.Get()) != 0 && errno != EINVAL;
-    const std::error_code error = failed ? LastError() : std::error_code{};
-    file_.Reset();
-    return error;
-  }
-
- private:
   std::string path_;
   Descriptor file_;
   bool created_ = false;

@@ -3,6 +3,8 @@
 
 #include <cerrno>
 #include <chrono>
+#include <cstdint>
+#include <span>
 #include <thread>
 
 #include <linux/sockios.h>
@@ -46,7 +48,28 @@ class TcpTransport final : public Transport {
 
   [[nodiscard]] bool IsOpen() override { return !PeerLoss(); }
 
-  std::error_code Send(std::span<const std::uint8_t> message) override {
+  std::error_code Send(MessageBatch& batch) override {
+    while (!batch.Empty()) {
+      if (const std::error_code error = SendOne(batch.Front())) {
+        return error;
+      }
+      batch.Pop(1);
+    }
+    return {};
+  }
+
+  std::error_code Close() override {
+    if (!socket_.Valid()) {
+      return {};
+    }
+    shutdown(socket_.Get(), SHUT_WR);
+    const std::error_code error = WaitForAcknowledgment();
+    socket_.Reset();
+    return error;
+  }
+
+ private:
+  std::error_code SendOne(std::span<const std::uint8_t> message) {
     if (const std::error_code loss = PeerLoss()) {
       return loss;
     }
@@ -68,17 +91,6 @@ class TcpTransport final : public Transport {
     return {};
   }
 
-  std::error_code Close() override {
-    if (!socket_.Valid()) {
-      return {};
-    }
-    shutdown(socket_.Get(), SHUT_WR);
-    const std::error_code error = WaitForAcknowledgment();
-    socket_.Reset();
-    return error;
-  }
-
- private:
   std::error_code Lose(const std::error_code& why) {
     socket_.Reset();
     loss_ = why;

@@ -29,11 +29,14 @@ struct World {
   std::vector<WireMessage> received;      // on all connections
   std::vector<std::size_t> connected_at;  // received.size() at each connection
   std::error_code open_error;
-  std::error_code send_error;  // for the next Send()
+  std::error_code send_error;  // for the next message
   std::error_code late_error;  // for the next LateError()
   std::error_code close_error;
   bool error_closes = true;
   bool peer_closes = false;  // seen at the next look
+  std::size_t largest_batch = 1;
+  int sends = 0;
+  int looks_for_late_errors = 0;
 };
 
 class FakeTransport final : public Transport {
@@ -52,18 +55,25 @@ class FakeTransport final : public Transport {
     open_ = open_ && !std::exchange(world_.peer_closes, false);
     return open_;
   }
-  std::error_code Send(std::span<const std::uint8_t> message) override {
+  [[nodiscard]] std::size_t LargestBatch() const override {
+    return world_.largest_batch;
+  }
+  std::error_code Send(MessageBatch& batch) override {
+    ++world_.sends;
     if (!IsOpen()) {
       return Error(std::errc::connection_reset);
     }
-    if (world_.send_error) {
-      open_ = !world_.error_closes;
-      return std::exchange(world_.send_error, {});
+    for (; !batch.Empty(); batch.Pop(1)) {
+      if (world_.send_error) {
+        open_ = !world_.error_closes;
+        return std::exchange(world_.send_error, {});
+      }
+      world_.received.push_back(reader_.Read(batch.Front()));
     }
-    world_.received.push_back(reader_.Read(message));
     return {};
   }
   std::error_code LateError() override {
+    ++world_.looks_for_late_errors;
     return std::exchange(world_.late_error, {});
   }
   std::error_code Close() override {
@@ -292,6 +302,121 @@ TEST_F(CollectorSession, WaitsLongerAfterEachFailedAttempt) {
   EXPECT_TRUE(world_.connected_at.empty());
   collector_->Tick(kStart + seconds{3});
   EXPECT_EQ(world_.connected_at.size(), 1U);
+}
+
+TEST_F(CollectorSession, SendsAsManyMessagesAtOnceAsTheTransportLikes) {
+  world_.largest_batch = 4;
+  Make("udp://h");
+  Add(1);  // with the templates
+  const std::size_t before = world_.received.size();
+  world_.sends = 0;
+  world_.looks_for_late_errors = 0;
+  Add(1000);
+  EXPECT_EQ((world_.received.size() - before) % 4, 0U);
+  EXPECT_EQ(static_cast<std::size_t>(world_.sends),
+            (world_.received.size() - before) / 4);
+  EXPECT_EQ(world_.looks_for_late_errors, world_.sends);
+  EXPECT_GT(world_.sends, 10);
+}
+
+TEST_F(CollectorSession, AWholeMessageLeavesAtTheEndOfTheBurst) {
+  world_.largest_batch = 32;
+  Make("udp://h");
+  Add(20);  // more than a message holds
+  EXPECT_EQ(Arrived(), 0U);
+  collector_->EndBurst(kStart);
+  EXPECT_GT(Arrived(), 0U);
+  EXPECT_LT(Arrived(), 20U);
+}
+
+TEST_F(CollectorSession, AWholeMessageLeavesWithTheNextTick) {
+  world_.largest_batch = 32;
+  Make("udp://h");
+  Add(20);
+  collector_->Tick(kStart);
+  EXPECT_GT(Arrived(), 0U);
+}
+
+TEST_F(CollectorSession, RecordsInABatchAreNotCountedAsSentYet) {
+  world_.largest_batch = 32;
+  Make("udp://h");
+  Add(20);
+  EXPECT_EQ(collector_->Counts().made, 20U);
+  EXPECT_EQ(collector_->Counts().sent, 0U);
+  EXPECT_EQ(Dropped(), 0U);
+}
+
+TEST_F(CollectorSession, MessagesKeepTheirOrderAroundRepeatedTemplates) {
+  world_.largest_batch = 32;
+  Make("udp://h?refresh=60");
+  Add(100);
+  Add(100, kStart + seconds{60});
+  collector_->Finish(kStart + seconds{60});
+  std::uint32_t expected = 0;
+  for (const WireMessage& message : world_.received) {
+    if (message.domain == 1) {
+      EXPECT_EQ(message.sequence, expected);
+      expected += static_cast<std::uint32_t>(message.records.size());
+    }
+  }
+  EXPECT_EQ(expected, 200U);
+  EXPECT_EQ(TemplateRounds(), 2U);
+}
+
+TEST_F(CollectorSession, OneMessageOfABatchThatFailsTakesNoOtherWithIt) {
+  world_.largest_batch = 32;
+  world_.error_closes = false;
+  Make("udp://h");
+  Add(100);
+  world_.send_error = Error(std::errc::no_buffer_space);
+  collector_->Finish(kStart);
+  EXPECT_GT(Dropped(), 0U);
+  EXPECT_LT(Dropped(), 20U);
+  EXPECT_EQ(Arrived(), 100U - Dropped());
+  EXPECT_EQ(collector_->Counts().sent, Arrived());
+}
+
+TEST_F(CollectorSession, ALateErrorTakesBackTheBatchBefore) {
+  world_.largest_batch = 32;
+  Make("udp://h");
+  Add(100);
+  collector_->EndBurst(kStart);
+  EXPECT_GT(collector_->Counts().sent, 50U);
+  world_.late_error = Error(std::errc::connection_refused);
+  collector_->Finish(kStart);
+  EXPECT_EQ(collector_->Counts().sent + Dropped(), 100U);
+  EXPECT_LT(collector_->Counts().sent, 20U);
+}
+
+// They were numbered for the session that is over.
+TEST_F(CollectorSession, WhatABrokenConnectionLeftIsNotSentOnTheNext) {
+  world_.largest_batch = 32;
+  Make("tcp://h");
+  Add(20);
+  collector_->Tick(kStart + seconds{2});
+  const std::size_t arrived = Arrived();
+  Add(20, kStart + seconds{3});  // whole messages wait
+  world_.peer_closes = true;
+  collector_->Tick(kStart + seconds{5});
+  Add(1, kStart + seconds{6});
+  collector_->Finish(kStart + seconds{7});
+  EXPECT_EQ(world_.connected_at.size(), 2U);
+  EXPECT_EQ(TemplateRounds(), 2U);
+  EXPECT_EQ(Arrived(), arrived + 1);
+  EXPECT_EQ(collector_->Counts().sent, Arrived());
+  EXPECT_EQ(Dropped(), 41U - Arrived());
+}
+
+TEST_F(CollectorSession, TriesTemplatesThatFailedAgainBeforeTheRecord) {
+  world_.largest_batch = 32;
+  world_.error_closes = false;
+  Make("udp://h");
+  world_.send_error = Error(std::errc::no_buffer_space);
+  Add(1);
+  collector_->Tick(kStart);
+  EXPECT_EQ(TemplateRounds(), 1U);
+  collector_->Finish(kStart);
+  EXPECT_EQ(Arrived(), 1U);
 }
 
 TEST_F(CollectorSession, AnErrorAtTheEndIsCounted) {

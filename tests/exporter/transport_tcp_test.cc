@@ -47,6 +47,12 @@ class TcpTransport : public testing::Test {
     ASSERT_TRUE(peer_.Valid());
   }
 
+  std::error_code Send() {
+    MessageBatch batch(1);
+    batch.Add({.octets = kMessage, .flow_records = 1});
+    return transport_->Send(batch);
+  }
+
   // Until the news has arrived, which on loopback takes no time.
   void WaitForLoss() {
     for (int i = 0; i < 1000 && transport_->IsOpen(); ++i) {
@@ -62,12 +68,12 @@ class TcpTransport : public testing::Test {
 
 TEST_F(TcpTransport, IsNotConnectedBeforeItIsOpened) {
   EXPECT_FALSE(transport_->IsOpen());
-  EXPECT_EQ(transport_->Send(kMessage), std::errc::not_connected);
+  EXPECT_EQ(Send(), std::errc::not_connected);
 }
 
 TEST_F(TcpTransport, DeliversWhatIsSent) {
   Connect();
-  ASSERT_FALSE(transport_->Send(kMessage));
+  ASSERT_FALSE(Send());
   std::array<std::uint8_t, 32> got{};
   EXPECT_EQ(recv(peer_.Get(), got.data(), got.size(), 0),
             static_cast<ssize_t>(kMessage.size()));
@@ -78,18 +84,18 @@ TEST_F(TcpTransport, NamesAPeerThatClosed) {
   Connect();
   peer_.Reset();
   WaitForLoss();
-  EXPECT_EQ(transport_->Send(kMessage), std::errc::connection_reset);
-  EXPECT_EQ(transport_->Send(kMessage), std::errc::connection_reset);
+  EXPECT_EQ(Send(), std::errc::connection_reset);
+  EXPECT_EQ(Send(), std::errc::connection_reset);
 }
 
 // Nobody asked IsOpen() between the loss and the message.
 TEST_F(TcpTransport, NamesAPeerThatClosedWithDataUnread) {
   Connect();
-  ASSERT_FALSE(transport_->Send(kMessage));
+  ASSERT_FALSE(Send());
   peer_.Reset();
   std::error_code error;
   for (int i = 0; i < 1000 && !error; ++i) {
-    error = transport_->Send(kMessage);
+    error = Send();
     std::this_thread::sleep_for(std::chrono::milliseconds{1});
   }
   EXPECT_THAT(error,
@@ -100,7 +106,7 @@ TEST_F(TcpTransport, NamesAPeerThatClosedWithDataUnread) {
 TEST_F(TcpTransport, NamesAPeerThatRefuses) {
   listener_.Reset();
   EXPECT_EQ(transport_->Open(), std::errc::connection_refused);
-  EXPECT_EQ(transport_->Send(kMessage), std::errc::connection_refused);
+  EXPECT_EQ(Send(), std::errc::connection_refused);
 }
 
 TEST_F(TcpTransport, OpensAgainAfterALoss) {
@@ -109,7 +115,7 @@ TEST_F(TcpTransport, OpensAgainAfterALoss) {
   WaitForLoss();
   Connect();
   EXPECT_TRUE(transport_->IsOpen());
-  EXPECT_FALSE(transport_->Send(kMessage));
+  EXPECT_FALSE(Send());
 }
 
 }  // namespace

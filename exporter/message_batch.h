@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: Apache-2.0
+// Whole messages on their way to a transport: copied out of the encoder, in
+// order, one behind the other, so that many go with one system call.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "exporter/encoder.h"
+
+namespace exporter {
+
+class MessageBatch {
+ public:
+  struct Entry {
+    std::size_t octets = 0;
+    std::uint64_t flow_records = 0;  // 0: templates, types
+  };
+
+  // Takes up to `most_messages`, at least 1. An empty one has room for any
+  // message (RFC 7011 section 3.1: up to 65535 octets).
+  explicit MessageBatch(std::size_t most_messages);
+
+  [[nodiscard]] bool HasRoomFor(const Message& message) const;
+  // There is room.
+  void Add(const Message& message);
+
+  [[nodiscard]] bool Empty() const { return first_ == entries_.size(); }
+  // Those that were not taken off, and the octets of them all.
+  [[nodiscard]] std::span<const Entry> Entries() const {
+    return std::span(entries_).subspan(first_);
+  }
+  [[nodiscard]] std::span<const std::uint8_t> Octets() const {
+    return std::span(octets_).first(end_).subspan(begin_);
+  }
+  [[nodiscard]] std::uint64_t FlowRecords() const { return flow_records_; }
+  // The oldest one; there is one.
+  [[nodiscard]] std::span<const std::uint8_t> Front() const {
+    return Octets().first(Entries().front().octets);
+  }
+  // Takes off the oldest `count`; there are as many.
+  void Pop(std::size_t count);
+
+ private:
+  std::size_t most_messages_;
+  std::vector<std::uint8_t> octets_;
+  std::vector<Entry> entries_;
+  std::size_t first_ = 0;  // entry
+  std::size_t begin_ = 0;  // octet
+  std::size_t end_ = 0;
+  std::uint64_t flow_records_ = 0;
+};
+
+}  // namespace exporter
