@@ -194,7 +194,8 @@ std::unique_ptr<Output> OpenCollector(const CollectorUrl& url, bool live) {
   std::unique_ptr<Transport> transport;
   switch (url.scheme) {
     case Scheme::kUdp:
-      transport = MakeUdpTransport(url, live ? 0 : kCapturePace);
+      transport =
+          MakeUdpTransport(url, url.pace.value_or(live ? 0 : kCapturePace));
       break;
     case Scheme::kTcp:
       transport = MakeTcpTransport(url);

@@ -68,10 +68,12 @@ void SetParameter(CollectorUrl& url, std::string_view name,
   } else if (name == "refresh") {
     url.template_refresh =
         std::chrono::seconds{Number(url, name, value, 0, 86400)};
+  } else if (name == "pace") {
+    url.pace = Number(url, name, value, 0, 1'000'000);
   } else if (name != "profile") {
     Refuse(url, "unknown parameter '" + std::string(name) +
                     "'; there are profile, biflow, uniflow, domain, pen, mtu, "
-                    "refresh");
+                    "refresh, pace");
   }
 }
 

@@ -34,6 +34,7 @@ struct CollectorUrl {
   std::uint32_t pen = 0;
   std::uint16_t max_message_octets = 0;
   std::chrono::seconds template_refresh{60};  // udp; 0: at the start only
+  std::optional<std::uint32_t> pace;  // udp, messages a second; 0: no limit
 };
 
 // Throws SetupError that names the part of the URL that is wrong.

@@ -66,6 +66,12 @@ TEST(CollectorUrl, MessagesOverUdpFitIntoAnEthernetFrame) {
   EXPECT_EQ(Parse("udp://h?mtu=1200").max_message_octets, 1200);
 }
 
+TEST(CollectorUrl, PaceIsOpenUnlessItIsGiven) {
+  EXPECT_FALSE(Parse("udp://h").pace.has_value());
+  EXPECT_EQ(Parse("udp://h?pace=500").pace, 500U);
+  EXPECT_EQ(Parse("udp://h?pace=0").pace, 0U);
+}
+
 TEST(CollectorUrl, NamesWhatIsWrong) {
   EXPECT_NE(Refusal("http://h").find("expected udp://"), std::string::npos);
   EXPECT_NE(Refusal("udp://").find("host is missing"), std::string::npos);
@@ -75,6 +81,7 @@ TEST(CollectorUrl, NamesWhatIsWrong) {
   EXPECT_NE(Refusal("udp://h?profile=x").find("generic, nfdump"),
             std::string::npos);
   EXPECT_NE(Refusal("udp://h?mtu=12").find("512"), std::string::npos);
+  EXPECT_NE(Refusal("udp://h?pace=fast").find("pace"), std::string::npos);
   EXPECT_NE(Refusal("udp://h?uniflow=maybe").find("yes or no"),
             std::string::npos);
   EXPECT_NE(Refusal("file:").find("path"), std::string::npos);
