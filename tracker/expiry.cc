@@ -12,7 +12,7 @@ constexpr int kSortSteps = 32;
 
 }  // namespace
 
-RecencyRing::RecencyRing(const ExpiryArray& links, Duration timeout)
+RecencyRing::RecencyRing(ExpiryArray& links, Duration timeout)
     : links_(links), lists_(kTicks), shift_(kMinShift) {
   while ((timeout.count() >> shift_) > kTicks / 4) {
     ++shift_;

@@ -21,6 +21,7 @@
 #include <vector>
 
 #include "tracker/flow_index.h"
+#include "tracker/pages.h"
 #include "tracker/time.h"
 
 namespace tracker {
@@ -36,13 +37,13 @@ struct ExpiryLinks {
   SlotIndex age_next;
 };
 
-using ExpiryArray = std::unique_ptr<ExpiryLinks[]>;
+using ExpiryArray = PageArray<ExpiryLinks>;
 
 class RecencyRing {
  public:
   // Refers to `links` for its lifetime. `timeout` only sets how fine the ticks
   // are: about a 2000th of it.
-  RecencyRing(const ExpiryArray& links, Duration timeout);
+  RecencyRing(ExpiryArray& links, Duration timeout);
 
   void File(SlotIndex slot, Timestamp last_seen);
   void Remove(SlotIndex slot);
@@ -81,7 +82,7 @@ class RecencyRing {
   template <typename LastSeen, typename Expire>
   bool LookAt(Tick tick, Timestamp cutoff, LastSeen& last_seen, Expire& expire);
 
-  const ExpiryArray& links_;
+  ExpiryArray& links_;
   std::vector<List> lists_;
   int shift_ = 0;
   Tick first_ = 0;  // no flow is filed before this tick; kTicks - 1 beyond it,
@@ -91,7 +92,7 @@ class RecencyRing {
 
 class AgeList {
  public:
-  explicit AgeList(const ExpiryArray& links) : links_(links) {}
+  explicit AgeList(ExpiryArray& links) : links_(links) {}
 
   void Append(SlotIndex slot);
   void Remove(SlotIndex slot);
@@ -101,7 +102,7 @@ class AgeList {
   }
 
  private:
-  const ExpiryArray& links_;
+  ExpiryArray& links_;
   SlotIndex head_ = kNoSlot;
   SlotIndex tail_ = kNoSlot;
 };

@@ -10,7 +10,8 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <vector>
+
+#include "tracker/pages.h"
 
 namespace tracker {
 
@@ -37,10 +38,10 @@ class FlowIndex {
   template <typename IsSame>
   [[nodiscard]] SlotIndex Find(std::uint64_t hash, IsSame&& is_same) const {
     const std::uint32_t tag = Tag(hash);
-    for (std::size_t at = Home(tag); buckets_[at].slot != kNoSlot;
+    for (std::size_t at = Home(tag); buckets_[at].Used();
          at = (at + 1) & mask_) {
-      if (buckets_[at].tag == tag && is_same(buckets_[at].slot)) {
-        return buckets_[at].slot;
+      if (buckets_[at].tag == tag && is_same(buckets_[at].Slot())) {
+        return buckets_[at].Slot();
       }
     }
     return kNoSlot;
@@ -52,9 +53,13 @@ class FlowIndex {
   void Erase(std::uint64_t hash, SlotIndex slot);
 
  private:
+  // All zero while it is empty.
   struct Bucket {
-    std::uint32_t tag = 0;
-    SlotIndex slot = kNoSlot;
+    std::uint32_t tag;
+    std::uint32_t slot_plus_one;
+
+    [[nodiscard]] bool Used() const { return slot_plus_one != 0; }
+    [[nodiscard]] SlotIndex Slot() const { return slot_plus_one - 1; }
   };
 
   static std::uint32_t Tag(std::uint64_t hash) {
@@ -64,7 +69,7 @@ class FlowIndex {
     return tag & mask_;
   }
 
-  std::vector<Bucket> buckets_;
+  PageArray<Bucket> buckets_;
   std::size_t mask_ = 0;
 };
 

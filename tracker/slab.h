@@ -3,40 +3,40 @@
 #pragma once
 
 #include <cstddef>
-#include <memory>
 #include <new>
 #include <utility>
 
+#include "tracker/pages.h"
+
 namespace tracker {
 
-// Room that was never used costs address space, not memory. The owner knows
-// which places hold an object, and destroys those before the slab goes.
+// The owner knows which places hold an object, and destroys those before the
+// slab goes.
 template <typename T>
 class Slab {
  public:
   Slab() = default;
   explicit Slab(std::size_t capacity)
-      : places_(std::make_unique_for_overwrite<Place[]>(capacity)),
-        capacity_(capacity) {}
+      : pages_(capacity * sizeof(Place)), capacity_(capacity) {}
 
   [[nodiscard]] std::size_t Capacity() const { return capacity_; }
 
   template <typename... Args>
   T& Construct(std::size_t at, Args&&... args) {
-    return *::new (static_cast<void*>(&places_[at]))
+    return *::new (static_cast<void*>(Places() + at))
         T{std::forward<Args>(args)...};
   }
   void Destroy(std::size_t at) { (*this)[at].~T(); }
 
   T& operator[](std::size_t at) {
-    return *std::launder(reinterpret_cast<T*>(&places_[at]));
+    return *std::launder(reinterpret_cast<T*>(Places() + at));
   }
   const T& operator[](std::size_t at) const {
-    return *std::launder(reinterpret_cast<const T*>(&places_[at]));
+    return *std::launder(reinterpret_cast<const T*>(Places() + at));
   }
   // The address alone, to prefetch.
   [[nodiscard]] const void* Address(std::size_t at) const {
-    return &places_[at];
+    return Places() + at;
   }
 
  private:
@@ -44,7 +44,11 @@ class Slab {
     std::byte octets[(sizeof(T) + 63) / 64 * 64];
   };
 
-  std::unique_ptr<Place[]> places_;
+  [[nodiscard]] Place* Places() const {
+    return static_cast<Place*>(pages_.Address());
+  }
+
+  Pages pages_;
   std::size_t capacity_ = 0;
 };
 

@@ -31,7 +31,7 @@ FlowTracker<E, State>::~FlowTracker() {
 template <Extractor E, typename State>
 void FlowTracker<E, State>::Grow(std::size_t max_flows) {
   Slab<Entry> slab(max_flows);
-  ExpiryArray links = std::make_unique_for_overwrite<ExpiryLinks[]>(max_flows);
+  ExpiryArray links(max_flows);
   index_.Reserve(max_flows);
   for (SlotIndex slot = ages_.Front(); slot != kNoSlot;
        slot = ages_.Next(slot)) {
@@ -39,7 +39,7 @@ void FlowTracker<E, State>::Grow(std::size_t max_flows) {
     slab.Construct(slot, std::move(slab_[slot]));
     slab_.Destroy(slot);
   }
-  std::copy_n(links_.get(), fresh_, links.get());
+  std::copy_n(links_.Data(), fresh_, links.Data());
   slab_ = std::move(slab);
   links_ = std::move(links);
   free_.reserve(max_flows);

@@ -19,7 +19,6 @@ using testing::IsEmpty;
 using tracker::AgeList;
 using tracker::Duration;
 using tracker::ExpiryArray;
-using tracker::ExpiryLinks;
 using tracker::kNoSlot;
 using tracker::RecencyRing;
 using tracker::SlotIndex;
@@ -78,7 +77,7 @@ class Ring {
   int look_ups = 0;
 
  private:
-  ExpiryArray links_ = std::make_unique<ExpiryLinks[]>(kSlots);
+  ExpiryArray links_{kSlots};
   std::map<SlotIndex, Timestamp> seen_;
   RecencyRing ring_;
 };
@@ -271,7 +270,7 @@ TEST_P(RecencyRingModel, OldestIsWithinATickOfTheLeastRecentlySeen) {
 INSTANTIATE_TEST_SUITE_P(Random, RecencyRingModel, testing::Range(1U, 11U));
 
 TEST(AgeList, KeepsTheOrderOfAppending) {
-  const ExpiryArray links = std::make_unique<ExpiryLinks[]>(8);
+  ExpiryArray links(8);
   AgeList ages(links);
 
   ages.Append(3);
@@ -285,7 +284,7 @@ TEST(AgeList, KeepsTheOrderOfAppending) {
 }
 
 TEST(AgeList, RemovesFromFrontMiddleAndEnd) {
-  const ExpiryArray links = std::make_unique<ExpiryLinks[]>(8);
+  ExpiryArray links(8);
   AgeList ages(links);
   ages.Append(1);
   ages.Append(2);
@@ -301,7 +300,7 @@ TEST(AgeList, RemovesFromFrontMiddleAndEnd) {
 }
 
 TEST(AgeList, IsEmptyWhenAllAreRemoved) {
-  const ExpiryArray links = std::make_unique<ExpiryLinks[]>(8);
+  ExpiryArray links(8);
   AgeList ages(links);
   ages.Append(1);
 

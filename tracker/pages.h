@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: Apache-2.0
+// Large arrays whose elements are zero octets until they are written.
+#pragma once
+
+#include <cstddef>
+#include <type_traits>
+#include <utility>
+
+namespace tracker {
+
+// Zeroed memory from the operating system, in large pages where it has them: a
+// look-up in millions of flows otherwise misses the TLB, too. What is never
+// touched costs address space, not memory.
+class Pages {
+ public:
+  Pages() = default;
+  // Throws std::bad_alloc.
+  explicit Pages(std::size_t octets);
+  Pages(Pages&& other) noexcept { Swap(other); }
+  Pages& operator=(Pages&& other) noexcept {
+    Pages taken(std::move(other));
+    Swap(taken);
+    return *this;
+  }
+  ~Pages();
+
+  [[nodiscard]] void* Address() const { return address_; }
+
+ private:
+  void Swap(Pages& other) {
+    std::swap(address_, other.address_);
+    std::swap(octets_, other.octets_);
+  }
+
+  void* address_ = nullptr;
+  std::size_t octets_ = 0;
+};
+
+// An array of T, all of whose octets are zero at first.
+template <typename T>
+class PageArray {
+ public:
+  static_assert(std::is_trivially_copyable_v<T> &&
+                std::is_trivially_destructible_v<T>);
+
+  PageArray() = default;
+  explicit PageArray(std::size_t count) : pages_(count * sizeof(T)) {}
+
+  T& operator[](std::size_t at) {
+    return static_cast<T*>(pages_.Address())[at];
+  }
+  const T& operator[](std::size_t at) const {
+    return static_cast<const T*>(pages_.Address())[at];
+  }
+  T* Data() { return static_cast<T*>(pages_.Address()); }
+
+ private:
+  Pages pages_;
+};
+
+}  // namespace tracker
