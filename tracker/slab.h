@@ -34,9 +34,11 @@ class Slab {
   const T& operator[](std::size_t at) const {
     return *std::launder(reinterpret_cast<const T*>(Places() + at));
   }
-  // The address alone, to prefetch.
-  [[nodiscard]] const void* Address(std::size_t at) const {
-    return Places() + at;
+  void Prefetch(std::size_t at) const {
+    constexpr std::size_t kLine = 64;
+    for (std::size_t line = 0; line < sizeof(Place); line += kLine) {
+      __builtin_prefetch(Places()[at].octets + line);
+    }
   }
 
  private:

@@ -113,10 +113,7 @@ void FlowTracker<E, State>::TrackBurst(std::span<const Frame> frames,
         continue;
       }
       if (const SlotIndex slot = index_.Guess(item.hash); slot != kNoSlot) {
-        const auto* place = static_cast<const std::byte*>(slab_.Address(slot));
-        for (std::size_t at = 0; at < sizeof(Entry); at += 64) {
-          __builtin_prefetch(place + at);
-        }
+        slab_.Prefetch(slot);
       }
     }
     for (std::size_t i = 0; i < burst.size(); ++i) {
