@@ -8,6 +8,7 @@
 // sequentially consistent, so one of them sees the other.
 #pragma once
 
+#include <algorithm>
 #include <atomic>
 #include <chrono>
 #include <condition_variable>
@@ -33,13 +34,13 @@ class EndedQueue {
                : &places_[tail & mask_];
   }
   void Commit() { tail_.store(tail_.load(std::memory_order_relaxed) + 1); }
-  // Producer. Enough has come together that the consumer should begin.
-  [[nodiscard]] bool QuarterFull() const {
+  // Producer. Enough has come together that it is worth a system call.
+  [[nodiscard]] bool WorthWaking() const {
     return tail_.load(std::memory_order_relaxed) -
                head_.load(std::memory_order_relaxed) >=
-           places_.size() / 4;
+           std::min(kBatch, places_.size() / 4);
   }
-  // Producer. Call after a batch of commits, and before it waits itself.
+  // Producer. The consumer looks by itself after its timeout; sooner if woken.
   void WakeConsumer() { Wake(consumer_sleeps_); }
   // Producer. Blocks until there is room, or for 10 milliseconds.
   void WaitForRoom() {
@@ -80,6 +81,8 @@ class EndedQueue {
   }
 
  private:
+  static constexpr std::size_t kBatch = 256;
+
   template <typename Ready>
   void Sleep(std::atomic<bool>& sleeps, std::chrono::milliseconds timeout,
              Ready ready) {

@@ -150,7 +150,7 @@ struct Pipeline::Recorder {
     pipeline.ended_.Commit();
     report.packets_in_records += packets;
     report.octets_in_records += flow.stats.Octets();
-    if (pipeline.ended_.QuarterFull()) {
+    if (pipeline.ended_.WorthWaking()) {
       pipeline.ended_.WakeConsumer();
     }
   }
@@ -224,6 +224,7 @@ bool Pipeline::MeasureBurst(Recorder& recorder) {
     }
   } else if (next == Next::kIdle) {
     SweepAll(clock_.Now() - kCaptureDelay, recorder);
+    ended_.WakeConsumer();
   }
   // The export thread looks by itself every tick, or when it is woken because
   // much has come together.

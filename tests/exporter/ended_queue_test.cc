@@ -52,6 +52,16 @@ TEST(EndedQueue, WaitEndsAtItsTimeoutWhenNothingComes) {
   EXPECT_EQ(queue.Front(), nullptr);
 }
 
+TEST(EndedQueue, IsWorthWakingForWhenAQuarterIsFull) {
+  EndedQueue queue(16);
+  for (std::uint64_t id = 1; id <= 3; ++id) {
+    Put(queue, id);
+    EXPECT_FALSE(queue.WorthWaking());
+  }
+  Put(queue, 4);
+  EXPECT_TRUE(queue.WorthWaking());
+}
+
 TEST(EndedQueue, LosesNothingBetweenTwoThreads) {
   constexpr std::uint64_t kCount = 100'000;
   EndedQueue queue(64);
