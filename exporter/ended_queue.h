@@ -3,28 +3,27 @@
 //
 // One producer, one consumer, a fixed number of places. The places are written
 // and read in place; positions only grow. Either side sleeps when it has
-// nothing to do, and is woken by the other: a position is moved before the look
-// at the sleeper, who says that he sleeps before the look at the positions, all
-// sequentially consistent, so one of them sees the other.
+// nothing to do, and is woken by the other (doorbell.h); one consumer may serve
+// several rings, so the doorbell at which it sleeps belongs to none of them.
 #pragma once
 
 #include <algorithm>
 #include <atomic>
 #include <chrono>
-#include <condition_variable>
 #include <cstddef>
-#include <mutex>
 #include <vector>
 
+#include "exporter/doorbell.h"
 #include "exporter/record.h"
 
 namespace exporter {
 
 class EndedQueue {
  public:
-  // `capacity` is a power of two.
-  explicit EndedQueue(std::size_t capacity)
-      : places_(capacity), mask_(capacity - 1) {}
+  // `capacity` is a power of two. The consumer sleeps at `consumer`, which
+  // outlives the queue.
+  EndedQueue(std::size_t capacity, Doorbell& consumer)
+      : places_(capacity), mask_(capacity - 1), consumer_(consumer) {}
 
   // Producer. A place to fill and then Commit(), or nullptr when full.
   EndedInterval* Reserve() {
@@ -41,12 +40,13 @@ class EndedQueue {
            std::min(kBatch, places_.size() / 4);
   }
   // Producer. The consumer looks by itself after its timeout; sooner if woken.
-  void WakeConsumer() { Wake(consumer_sleeps_); }
+  void WakeConsumer() { consumer_.Ring(); }
   // Producer. Blocks until there is room, or for 10 milliseconds.
   void WaitForRoom() {
     WakeConsumer();
-    Sleep(producer_sleeps_, std::chrono::milliseconds{10},
-          [&] { return tail_.load() - head_.load() < places_.size(); });
+    producer_.Wait(std::chrono::milliseconds{10}, [&] {
+      return tail_.load() - head_.load() < places_.size();
+    });
   }
   // Producer. Nothing comes any more.
   void Close() {
@@ -65,48 +65,26 @@ class EndedQueue {
     head_.store(head_.load(std::memory_order_relaxed) + 1);
     // The producer only sleeps when the ring is full; let it refill a good
     // part.
-    if (producer_sleeps_.load(std::memory_order_relaxed) &&
+    if (producer_.SomebodySleeps() &&
         tail_.load() - head_.load() <= places_.size() / 2) {
-      Wake(producer_sleeps_);
+      producer_.Ring();
     }
   }
-  // Consumer. Blocks until there is something, Close(), or `timeout`.
-  void Wait(std::chrono::milliseconds timeout) {
-    Sleep(consumer_sleeps_, timeout,
-          [&] { return head_.load() != tail_.load() || closed_.load(); });
-  }
+  // Consumer. There is something to take.
+  [[nodiscard]] bool Ready() const { return head_.load() != tail_.load(); }
   // Consumer. Closed, and everything was taken.
-  [[nodiscard]] bool Drained() const {
-    return closed_.load() && head_.load() == tail_.load();
-  }
+  [[nodiscard]] bool Drained() const { return closed_.load() && !Ready(); }
 
  private:
   static constexpr std::size_t kBatch = 256;
 
-  template <typename Ready>
-  void Sleep(std::atomic<bool>& sleeps, std::chrono::milliseconds timeout,
-             Ready ready) {
-    std::unique_lock lock(mutex_);
-    sleeps.store(true);
-    wake_.wait_for(lock, timeout, ready);
-    sleeps.store(false);
-  }
-  void Wake(const std::atomic<bool>& sleeps) {
-    if (sleeps.load()) {
-      const std::lock_guard lock(mutex_);
-      wake_.notify_all();
-    }
-  }
-
   std::vector<EndedInterval> places_;
   std::size_t mask_;
+  Doorbell& consumer_;
+  Doorbell producer_;
   alignas(64) std::atomic<std::size_t> head_{0};
   alignas(64) std::atomic<std::size_t> tail_{0};
   std::atomic<bool> closed_{false};
-  std::atomic<bool> consumer_sleeps_{false};
-  std::atomic<bool> producer_sleeps_{false};
-  std::mutex mutex_;
-  std::condition_variable wake_;
 };
 
 }  // namespace exporter

@@ -2,12 +2,12 @@
 // The way of a packet, and who walks it: the only file that names every stage
 // and starts every thread.
 //
-//   capture thread   Source -> Decode -> FlowTracker ->
-//   export thread       MakeRecord -> Encoder -> Collector
+//   capture threads  Measurement: Source -> Decode -> FlowTracker
+//   export thread    Delivery:       MakeRecord -> Encoder -> Collector
 //   main thread      signals, progress, the summary
 //
-// Shared between them: the ring of ended intervals, the published reports, and
-// the stop flag.
+// Shared between them: the ring of ended intervals of each capture thread, the
+// published reports, and the stop flag.
 #pragma once
 
 #include <atomic>
@@ -15,15 +15,11 @@
 #include <vector>
 
 #include "exporter/clock.h"
-#include "exporter/community_id.h"
-#include "exporter/ended_queue.h"
+#include "exporter/delivery.h"
+#include "exporter/doorbell.h"
+#include "exporter/measurement.h"
 #include "exporter/options.h"
-#include "exporter/output.h"
-#include "exporter/progress.h"
-#include "exporter/published.h"
-#include "exporter/source.h"
 #include "exporter/summary.h"
-#include "tracker/tracker.h"
 
 namespace exporter {
 
@@ -38,31 +34,16 @@ class Pipeline {
   int Run();
 
  private:
-  using Tracker = tracker::FlowTracker<tracker::FiveTuple>;
-  // Takes the tracker's events that become records.
-  struct Recorder;
-
-  // One Read() of the source; false when there is no more.
-  bool MeasureBurst(Recorder& recorder);
-  void SweepAll(tracker::Timestamp now, Recorder& recorder);
-  void Measure();
-  void Export();
   void Supervise(int done);
+  [[nodiscard]] CaptureReport Captured() const;
   [[nodiscard]] int Outcome(const ExportReport& exported) const;
 
-  const Clock& clock_;
   bool live_;
+  bool prints_;  // records on the standard output
   std::atomic<bool> stop_{false};
-  std::unique_ptr<Source> source_;
-  Tracker tracker_;
-  std::vector<std::unique_ptr<Output>> outputs_;
-  bool prints_;                                // records on the standard output
-  std::unique_ptr<CommunityId> community_id_;  // null: no output shows it
-
-  EndedQueue ended_;
-  Published<CaptureReport> capture_report_;
-  Published<ExportReport> export_report_;
-  Published<ReadProgress> progress_;
+  Doorbell ended_;  // where the export thread waits for the capture threads
+  std::vector<std::unique_ptr<Measurement>> measurements_;
+  Delivery delivery_;
 };
 
 }  // namespace exporter

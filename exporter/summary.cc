@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "exporter/summary.h"
 
-#include <numeric>
+#include <algorithm>
+#include <array>
+#include <functional>
 
 namespace exporter {
 namespace {
@@ -26,6 +28,20 @@ class Sum {
   std::uint64_t total_ = 0;
   std::string parts_;
 };
+
+template <typename Counts>
+void AddEach(Counts& sum, const Counts& other) {
+  std::transform(sum.begin(), sum.end(), other.begin(), sum.begin(),
+                 std::plus<>());
+}
+
+void Add(tracker::TrackerStats& sum, const tracker::TrackerStats& other) {
+  sum.packets_tracked += other.packets_tracked;
+  sum.flows_created += other.flows_created;
+  AddEach(sum.ended, other.ended);
+  AddEach(sum.unmatched, other.unmatched);
+  sum.intervals_reported += other.intervals_reported;
+}
 
 std::string PacketLine(const CaptureReport& capture) {
   Sum left_out;
@@ -75,6 +91,24 @@ std::string FragmentLine(const CaptureReport& capture) {
 }
 
 }  // namespace
+
+CaptureReport& CaptureReport::operator+=(const CaptureReport& other) {
+  packets_seen += other.packets_seen;
+  capture.dropped_by_kernel += other.capture.dropped_by_kernel;
+  // Each thread reads the counter of the one interface.
+  capture.dropped_by_interface = std::max(capture.dropped_by_interface,
+                                          other.capture.dropped_by_interface);
+  Add(tracker, other.tracker);
+  AddEach(fragments.orphans, other.fragments.orphans);
+  fragments.held += other.fragments.held;
+  flows_live += other.flows_live;
+  packets_in_records += other.packets_in_records;
+  octets_in_records += other.octets_in_records;
+  packets_live += other.packets_live;
+  records_overrun += other.records_overrun;
+  packets_overrun += other.packets_overrun;
+  return *this;
+}
 
 std::string SummaryText(const CaptureReport& capture,
                         const ExportReport& exported) {

@@ -14,8 +14,10 @@
 
 namespace exporter {
 
-// What the capture thread knows.
+// What a capture thread knows, and the sum of several.
 struct CaptureReport {
+  CaptureReport& operator+=(const CaptureReport& other);
+
   std::uint64_t packets_seen = 0;
   CaptureCounts capture;
   tracker::TrackerStats tracker;

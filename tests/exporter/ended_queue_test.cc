@@ -1,8 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "exporter/ended_queue.h"
 
+#include <algorithm>
+#include <array>
 #include <thread>
+#include <vector>
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 namespace exporter {
@@ -19,7 +23,8 @@ void Put(EndedQueue& queue, std::uint64_t id) {
 }
 
 TEST(EndedQueue, GivesBackInOrder) {
-  EndedQueue queue(4);
+  Doorbell doorbell;
+  EndedQueue queue(4, doorbell);
   Put(queue, 1);
   Put(queue, 2);
   ASSERT_NE(queue.Front(), nullptr);
@@ -29,7 +34,8 @@ TEST(EndedQueue, GivesBackInOrder) {
 }
 
 TEST(EndedQueue, HasNoPlaceWhenFull) {
-  EndedQueue queue(2);
+  Doorbell doorbell;
+  EndedQueue queue(2, doorbell);
   Put(queue, 1);
   Put(queue, 2);
   EXPECT_EQ(queue.Reserve(), nullptr);
@@ -38,7 +44,8 @@ TEST(EndedQueue, HasNoPlaceWhenFull) {
 }
 
 TEST(EndedQueue, IsDrainedOnlyWhenClosedAndEmpty) {
-  EndedQueue queue(2);
+  Doorbell doorbell;
+  EndedQueue queue(2, doorbell);
   Put(queue, 1);
   queue.Close();
   EXPECT_FALSE(queue.Drained());
@@ -46,14 +53,16 @@ TEST(EndedQueue, IsDrainedOnlyWhenClosedAndEmpty) {
   EXPECT_TRUE(queue.Drained());
 }
 
-TEST(EndedQueue, WaitEndsAtItsTimeoutWhenNothingComes) {
-  EndedQueue queue(2);
-  queue.Wait(std::chrono::milliseconds{1});
-  EXPECT_EQ(queue.Front(), nullptr);
+TEST(EndedQueue, WaitingEndsAtItsTimeoutWhenNothingComes) {
+  Doorbell doorbell;
+  const EndedQueue queue(2, doorbell);
+  doorbell.Wait(std::chrono::milliseconds{1}, [&] { return queue.Ready(); });
+  EXPECT_FALSE(queue.Ready());
 }
 
 TEST(EndedQueue, IsWorthWakingForWhenAQuarterIsFull) {
-  EndedQueue queue(16);
+  Doorbell doorbell;
+  EndedQueue queue(16, doorbell);
   for (std::uint64_t id = 1; id <= 3; ++id) {
     Put(queue, id);
     EXPECT_FALSE(queue.WorthWaking());
@@ -64,7 +73,8 @@ TEST(EndedQueue, IsWorthWakingForWhenAQuarterIsFull) {
 
 TEST(EndedQueue, LosesNothingBetweenTwoThreads) {
   constexpr std::uint64_t kCount = 100'000;
-  EndedQueue queue(64);
+  Doorbell doorbell;
+  EndedQueue queue(64, doorbell);
   std::thread producer([&] {
     for (std::uint64_t id = 1; id <= kCount; ++id) {
       Put(queue, id);
@@ -80,12 +90,51 @@ TEST(EndedQueue, LosesNothingBetweenTwoThreads) {
       ++taken;
       queue.Pop();
     }
-    queue.Wait(std::chrono::milliseconds{100});
+    doorbell.Wait(std::chrono::milliseconds{100},
+                  [&] { return queue.Ready() || queue.Drained(); });
   }
   producer.join();
 
   EXPECT_EQ(taken, kCount);
   EXPECT_TRUE(in_order);
+}
+
+TEST(EndedQueue, LosesNothingWhenOneConsumerServesSeveral) {
+  constexpr std::uint64_t kCount = 20'000;
+  Doorbell doorbell;
+  std::array<EndedQueue, 3> queues{EndedQueue(16, doorbell),
+                                   EndedQueue(16, doorbell),
+                                   EndedQueue(16, doorbell)};
+  std::vector<std::thread> producers;
+  producers.reserve(queues.size());
+  for (EndedQueue& queue : queues) {
+    producers.emplace_back([&queue] {
+      for (std::uint64_t id = 1; id <= kCount; ++id) {
+        Put(queue, id);
+      }
+      queue.Close();
+    });
+  }
+  const auto ready = [](const EndedQueue& queue) { return queue.Ready(); };
+  const auto drained = [](const EndedQueue& queue) { return queue.Drained(); };
+
+  std::array<std::uint64_t, 3> taken{};
+  while (!std::all_of(queues.begin(), queues.end(), drained)) {
+    for (std::size_t i = 0; i < queues.size(); ++i) {
+      for (; queues[i].Front() != nullptr; queues[i].Pop()) {
+        ++taken[i];
+      }
+    }
+    doorbell.Wait(std::chrono::milliseconds{100}, [&] {
+      return std::any_of(queues.begin(), queues.end(), ready) ||
+             std::all_of(queues.begin(), queues.end(), drained);
+    });
+  }
+  for (std::thread& producer : producers) {
+    producer.join();
+  }
+
+  EXPECT_THAT(taken, testing::Each(kCount));
 }
 
 }  // namespace

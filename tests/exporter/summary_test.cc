@@ -53,6 +53,51 @@ TEST(Summary, SaysWhatTheKernelDropped) {
             std::string::npos);
 }
 
+TEST(Summary, AddsUpWhatThreadsSay) {
+  CaptureReport one;
+  one.packets_seen = 10;
+  one.packets_in_records = 6;
+  one.octets_in_records = 600;
+  one.packets_live = 2;
+  one.flows_live = 1;
+  one.capture = {.dropped_by_kernel = 5, .dropped_by_interface = 3};
+  one.tracker.flows_created = 3;
+  one.tracker.ended[static_cast<std::size_t>(tracker::EndReason::kFin)] = 2;
+  one.tracker
+      .unmatched[static_cast<std::size_t>(tracker::DecodeResult::kNotIp)] = 1;
+  one.tracker.intervals_reported = 4;
+  one.fragments.orphans[0] = 1;
+  one.records_overrun = 1;
+  one.packets_overrun = 1;
+  CaptureReport both;
+  both += one;
+  both += one;
+
+  const std::string text = SummaryText(both, {});
+
+  EXPECT_NE(text.find("packets seen 20 = in records 12 + left out 4 "
+                      "(not_ip 2, export_overrun 2) + in live flows 4\n"
+                      "octets of IP in records 1200\n"
+                      "flows 6 = ended 4 (fin 4) + live 2; reported while "
+                      "active 8\n"
+                      "fragments on ports 0: 2"),
+            std::string::npos)
+      << text;
+  EXPECT_NE(text.find("records lost before export 2:"), std::string::npos);
+}
+
+TEST(Summary, TakesTheDropsOfTheInterfaceOnceThatEachThreadSaw) {
+  CaptureReport both;
+  for (const std::uint64_t seen : {7, 9}) {
+    CaptureReport one;
+    one.capture = {.dropped_by_kernel = 5, .dropped_by_interface = seen};
+    both += one;
+  }
+  EXPECT_NE(SummaryText(both, {}).find(
+                "dropped by the kernel 10, by the interface 9\n"),
+            std::string::npos);
+}
+
 TEST(Progress, ShowsShareRateAndTimeLeft) {
   EXPECT_EQ(ProgressText(
                 {.octets_read = 25, .octets_total = 100, .packets = 3'000'000},

@@ -1,0 +1,149 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "exporter/delivery.h"
+
+#include <algorithm>
+#include <cstdio>
+#include <filesystem>
+#include <string>
+#include <system_error>
+#include <utility>
+
+#include "exporter/collector.h"
+#include "exporter/record.h"
+#include "exporter/setup_error.h"
+#include "exporter/text_output.h"
+
+namespace exporter {
+namespace {
+
+using tracker::Timestamp;
+
+constexpr std::chrono::milliseconds kTick{200};
+// Without records for so long, what is in the outputs is not held back for
+// more.
+constexpr std::chrono::milliseconds kLull{5};
+// Records of one ring before it is the turn of the next.
+constexpr int kTurn = 1024;
+
+// Throws if the file of `url` is also read, or written by an earlier collector.
+void RefuseToOverwrite(const Options& options, const CollectorUrl& url) {
+  std::error_code none;
+  for (const std::string& file : options.files) {
+    if (std::filesystem::equivalent(file, url.path, none)) {
+      throw SetupError("'" + url.path + "' is read by -r; write another file");
+    }
+  }
+  for (const CollectorUrl& other : options.collectors) {
+    if (&other == &url) {
+      break;
+    }
+    if (other.scheme == Scheme::kFile &&
+        std::filesystem::equivalent(other.path, url.path, none)) {
+      throw SetupError("'" + url.path +
+                       "' is written already; write another file");
+    }
+  }
+}
+
+bool AnyShowsOwnElements(const Options& options) {
+  return options.format.has_value() ||
+         std::any_of(
+             options.collectors.begin(), options.collectors.end(),
+             [](const CollectorUrl& url) { return url.profile.own_elements; });
+}
+
+std::vector<std::unique_ptr<Output>> OpenOutputs(const Options& options) {
+  const bool live = !options.interface.empty();
+  std::vector<std::unique_ptr<Output>> outputs;
+  for (const CollectorUrl& url : options.collectors) {
+    if (url.scheme != Scheme::kFile) {
+      outputs.push_back(OpenCollector(url, live));
+    }
+  }
+  for (const CollectorUrl& url : options.collectors) {
+    if (url.scheme == Scheme::kFile) {
+      RefuseToOverwrite(options, url);
+      outputs.push_back(OpenCollector(url, live));
+    }
+  }
+  if (options.format) {
+    outputs.push_back(MakeTextOutput(*options.format, stdout));
+  }
+  return outputs;
+}
+
+}  // namespace
+
+Delivery::Delivery(const Options& options, const Clock& clock)
+    : clock_(clock),
+      live_(!options.interface.empty()),
+      outputs_(OpenOutputs(options)),
+      community_id_(AnyShowsOwnElements(options)
+                        ? std::make_unique<CommunityId>()
+                        : nullptr) {}
+
+void Delivery::Publish() {
+  ExportReport report;
+  for (const auto& output : outputs_) {
+    report.outputs.emplace_back(output->Name(), output->Counts());
+  }
+  report_.Publish(std::move(report));
+}
+
+Timestamp Delivery::Take(EndedQueue& ring, Timestamp now) {
+  int left = kTurn;
+  for (const EndedInterval* ended = ring.Front(); ended != nullptr && left > 0;
+       ended = ring.Front()) {
+    templates::FlowRecord record = MakeRecord(*ended);
+    if (community_id_ != nullptr) {
+      community_id_->Assign(record);
+    }
+    now = ended->at;
+    ring.Pop();
+    for (const auto& output : outputs_) {
+      output->Add(record, now);
+    }
+    --left;
+  }
+  return now;
+}
+
+void Delivery::Run(std::span<EndedQueue* const> rings, Doorbell& doorbell) {
+  const auto ready = [](const EndedQueue* ring) { return ring->Ready(); };
+  const auto drained = [](const EndedQueue* ring) { return ring->Drained(); };
+  const auto all_drained = [&] {
+    return std::all_of(rings.begin(), rings.end(), drained);
+  };
+  const auto something_to_do = [&] {
+    return std::any_of(rings.begin(), rings.end(), ready) || all_drained();
+  };
+  // Files have the time of their packets, so that a run can be repeated.
+  Timestamp now = live_ ? clock_.Now() : Timestamp{};
+  Timestamp next_tick = now + kTick;
+  while (!all_drained()) {
+    for (EndedQueue* ring : rings) {
+      now = Take(*ring, now);
+    }
+    if (live_ && clock_.Now() >= next_tick) {
+      now = clock_.Now();
+      next_tick = now + kTick;
+      for (const auto& output : outputs_) {
+        output->Tick(now);
+      }
+    }
+    Publish();
+    doorbell.Wait(kLull, something_to_do);
+    if (!something_to_do()) {
+      for (const auto& output : outputs_) {
+        output->EndBurst(now);
+      }
+      doorbell.Wait(kTick, something_to_do);
+    }
+  }
+  for (const auto& output : outputs_) {
+    output->Finish(live_ ? clock_.Now() : now);
+  }
+  Publish();
+}
+
+}  // namespace exporter

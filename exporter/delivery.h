@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: Apache-2.0
+// What the export thread owns and does: rings -> MakeRecord -> Output.
+#pragma once
+
+#include <memory>
+#include <span>
+#include <vector>
+
+#include "exporter/clock.h"
+#include "exporter/community_id.h"
+#include "exporter/ended_queue.h"
+#include "exporter/options.h"
+#include "exporter/output.h"
+#include "exporter/published.h"
+#include "exporter/summary.h"
+
+namespace exporter {
+
+class Delivery {
+ public:
+  // Opens the outputs, those that write files last, so that a run that cannot
+  // start leaves none behind. Throws SetupError.
+  Delivery(const Options& options, const Clock& clock);
+
+  // The export thread: serves the rings until all are closed and empty, and
+  // sleeps at `doorbell`, which is theirs.
+  void Run(std::span<EndedQueue* const> rings, Doorbell& doorbell);
+
+  // Any thread.
+  [[nodiscard]] ExportReport Report() const { return report_.Latest(); }
+
+ private:
+  // What is in the ring, a share of it if more comes; the time of the last.
+  tracker::Timestamp Take(EndedQueue& ring, tracker::Timestamp now);
+  void Publish();
+
+  const Clock& clock_;
+  bool live_;
+  std::vector<std::unique_ptr<Output>> outputs_;
+  std::unique_ptr<CommunityId> community_id_;  // null: no output shows it
+  Published<ExportReport> report_;
+};
+
+}  // namespace exporter

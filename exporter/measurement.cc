@@ -1,0 +1,160 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "exporter/measurement.h"
+
+#include <algorithm>
+#include <bit>
+#include <utility>
+
+namespace exporter {
+namespace {
+
+using tracker::Timestamp;
+
+// Of all rings together, and of one at least.
+constexpr std::size_t kRingPlaces = 1 << 14;
+constexpr std::size_t kLeastRingPlaces = 1 << 10;
+// The kernel hands packets over in blocks, so late by up to the source's wait:
+// the clock of a quiet link stays behind by as much, and a little more.
+constexpr std::chrono::milliseconds kCaptureDelay{200};
+constexpr std::chrono::milliseconds kPublishInterval{200};
+
+std::size_t RingPlaces(std::size_t threads) {
+  return std::max(kRingPlaces / std::bit_ceil(threads), kLeastRingPlaces);
+}
+
+}  // namespace
+
+struct Measurement::Recorder {
+  void Interval(const Tracker::Flow& flow) {
+    Push(flow, tracker::EndReason::kActiveTimeout);
+  }
+  void Ended(const Tracker::Flow& flow, tracker::EndReason reason) {
+    Push(flow, reason);
+  }
+
+  // A file, and an interface that is not read any more, waits for the outputs.
+  // Else the kernel's buffer bridges a short wait, as when many flows end in
+  // one sweep; what finds no room then is counted.
+  void Push(const Tracker::Flow& flow, tracker::EndReason reason) {
+    const std::uint64_t packets = flow.stats.Packets();
+    if (packets == 0) {
+      return;  // ended after its last interval was reported
+    }
+    EndedQueue& ended = measurement.ended_;
+    EndedInterval* place = ended.Reserve();
+    while (place == nullptr && (patient || waits_left > 0)) {
+      --waits_left;
+      ended.WaitForRoom();
+      place = ended.Reserve();
+    }
+    if (place == nullptr) {
+      ++report.records_overrun;
+      report.packets_overrun += packets;
+      return;
+    }
+    *place = {flow.key, flow.stats, reason, measurement.tracker_.Clock()};
+    // The threads' numbers take turns: 1, 2, 3, ... when there is only one.
+    const MeasurementOptions& options = measurement.options_;
+    place->stats.id = (flow.stats.id - 1) * options.threads + options.index + 1;
+    ended.Commit();
+    report.packets_in_records += packets;
+    report.octets_in_records += flow.stats.Octets();
+    if (ended.WorthWaking()) {
+      ended.WakeConsumer();
+    }
+  }
+
+  // Now and then, and at the end: it costs system calls.
+  void PublishIfDue() {
+    const Timestamp now = measurement.clock_.Now();
+    if (now >= next_publish) {
+      next_publish = now + kPublishInterval;
+      Publish();
+    }
+  }
+
+  void Publish() {
+    Source& source = *measurement.source_;
+    const Tracker& tracker = measurement.tracker_;
+    report.capture = source.Counts();
+    report.tracker = tracker.Stats();
+    report.flows_live = tracker.FlowCount();
+    report.fragments = tracker.GetExtractor().Fragments();
+    report.packets_live = report.tracker.packets_tracked +
+                          report.fragments.held - report.packets_in_records -
+                          report.packets_overrun;
+    measurement.report_.Publish(report);
+    measurement.progress_.Publish(
+        {source.OctetsRead(), source.OctetsTotal(), report.packets_seen});
+  }
+
+  static constexpr int kWaits = 10;  // of 10 ms, for each burst or sweep
+
+  Measurement& measurement;
+  bool patient = false;
+  int waits_left = kWaits;
+  Timestamp next_publish{};
+  CaptureReport report{};
+};
+
+Measurement::Measurement(std::unique_ptr<Source> source,
+                         const MeasurementOptions& options, const Clock& clock,
+                         Doorbell& consumer)
+    : clock_(clock),
+      options_(options),
+      source_(std::move(source)),
+      tracker_(options.tracker, tracker::FiveTuple(options.five_tuple)),
+      ended_(RingPlaces(options.threads), consumer) {}
+
+void Measurement::SweepAll(Timestamp now, Recorder& recorder) {
+  while (tracker_.Sweep(now, recorder)) {
+    recorder.waits_left = Recorder::kWaits;
+  }
+}
+
+bool Measurement::MeasureBurst(Recorder& recorder) {
+  const Next next = source_->Read();
+  recorder.waits_left = Recorder::kWaits;
+  if (next == Next::kFrames) {
+    const auto frames = source_->Frames();
+    const std::uint64_t tracked = tracker_.Stats().packets_tracked;
+    recorder.report.packets_seen += frames.size();
+    tracker_.TrackBurst(frames, recorder);
+    if (options_.live && tracker_.Stats().packets_tracked == tracked) {
+      // Time passes with frames that are no packets, too.
+      tracker_.Sweep(frames.back().time, recorder);
+    }
+  } else if (next == Next::kIdle) {
+    SweepAll(clock_.Now() - kCaptureDelay, recorder);
+    ended_.WakeConsumer();
+  }
+  recorder.PublishIfDue();
+  return next != Next::kEnd;
+}
+
+void Measurement::Run(std::atomic<bool>& stop) {
+  Recorder recorder{.measurement = *this, .patient = !options_.live};
+  bool more = true;
+  // A source of files ends by itself when it is told to stop.
+  while (more && !(options_.live && stop.load(std::memory_order_relaxed))) {
+    more = MeasureBurst(recorder);
+  }
+  if (options_.live) {
+    stop.store(true, std::memory_order_relaxed);
+  }
+  // What was on the wire before the signal may still be on its way.
+  const Timestamp end = clock_.Now() + kCaptureDelay;
+  while (more && options_.live && clock_.Now() < end) {
+    more = MeasureBurst(recorder);
+  }
+
+  // Beyond this point nothing is captured any more, so nothing is lost by
+  // waiting. A flow that was idle for long enough ended by that.
+  recorder.patient = true;
+  SweepAll(tracker_.Clock(), recorder);
+  tracker_.Finish(recorder);
+  recorder.Publish();
+  ended_.Close();
+}
+
+}  // namespace exporter

@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: Apache-2.0
+// What one capture thread owns and does: Source -> Decode -> FlowTracker ->
+// ring. Capture threads share nothing with each other.
+#pragma once
+
+#include <atomic>
+#include <cstddef>
+#include <memory>
+#include <string>
+
+#include "exporter/clock.h"
+#include "exporter/ended_queue.h"
+#include "exporter/progress.h"
+#include "exporter/published.h"
+#include "exporter/source.h"
+#include "exporter/summary.h"
+#include "tracker/tracker.h"
+
+namespace exporter {
+
+struct MeasurementOptions {
+  tracker::TrackerConfig tracker;
+  tracker::FiveTupleOptions five_tuple;
+  bool live = false;        // an interface; else what is read waits for outputs
+  std::size_t index = 0;    // of this thread,
+  std::size_t threads = 1;  // of so many: flow ids are unique over all
+};
+
+class Measurement {
+ public:
+  // The export thread sleeps at `consumer`. Throws std::bad_alloc when
+  // max_flows do not fit.
+  Measurement(std::unique_ptr<Source> source, const MeasurementOptions& options,
+              const Clock& clock, Doorbell& consumer);
+
+  // The capture thread: until the source ends, or `stop` is set and what was on
+  // its way by then was read. An interface that ends by itself sets `stop`,
+  // because the other threads have lost it, too.
+  void Run(std::atomic<bool>& stop);
+
+  // For the export thread.
+  EndedQueue& Ended() { return ended_; }
+  // Before and after Run().
+  [[nodiscard]] const Source& Input() const { return *source_; }
+  // Any thread.
+  [[nodiscard]] CaptureReport Report() const { return report_.Latest(); }
+  [[nodiscard]] ReadProgress Progress() const { return progress_.Latest(); }
+
+ private:
+  using Tracker = tracker::FlowTracker<tracker::FiveTuple>;
+  // Takes the tracker's events that become records.
+  struct Recorder;
+
+  // One Read() of the source; false when there is no more.
+  bool MeasureBurst(Recorder& recorder);
+  void SweepAll(tracker::Timestamp now, Recorder& recorder);
+
+  const Clock& clock_;
+  MeasurementOptions options_;
+  std::unique_ptr<Source> source_;
+  Tracker tracker_;
+  EndedQueue ended_;
+  Published<CaptureReport> report_;
+  Published<ReadProgress> progress_;
+};
+
+}  // namespace exporter
