@@ -18,6 +18,7 @@ using Seconds = std::int64_t;
 
 constexpr Seconds kMostSeconds = 604'800;  // a week
 constexpr std::int64_t kMostFlows = 100'000'000;
+constexpr std::int64_t kMostThreads = 64;
 
 po::options_description InputOptions() {
   po::options_description input("Input, one of them");
@@ -28,7 +29,11 @@ po::options_description InputOptions() {
       "read a capture: pcap or pcapng, also gzip-compressed, - for the "
       "standard input; several are read in order")(
       "filter", po::value<std::string>()->value_name("BPF"),
-      "take only packets that match; the same as a last argument");
+      "take only packets that match; the same as a last argument")(
+      "threads",
+      po::value<std::int64_t>()->default_value(1)->value_name("COUNT"),
+      "capture with so many threads, between which the kernel divides the "
+      "packets by their pair of addresses; only with -i");
   return input;
 }
 
@@ -214,6 +219,25 @@ std::string Joined(const std::vector<std::string>& words) {
   return text;
 }
 
+// After the interface and max_flows are known.
+std::size_t Threads(const po::variables_map& given, const Options& options) {
+  const auto threads = given["threads"].as<std::int64_t>();
+  if (threads < 1 || threads > kMostThreads) {
+    throw SetupError("--threads: must be 1 to " + std::to_string(kMostThreads) +
+                     ", not " + std::to_string(threads));
+  }
+  if (options.interface.empty() && !given["threads"].defaulted()) {
+    throw SetupError(
+        "--threads: a capture is read by one thread; leave it out with -r");
+  }
+  const auto count = static_cast<std::size_t>(threads);
+  if (count > options.tracker.max_flows) {
+    throw SetupError("--threads: each of " + std::to_string(count) +
+                     " needs a flow; raise --max-flows");
+  }
+  return count;
+}
+
 void SetInput(const po::variables_map& given, Options& options) {
   if (given.count("interface") > 0) {
     options.interface = given["interface"].as<std::string>();
@@ -300,6 +324,7 @@ CommandLine ParseCommandLine(int argc, const char* const* argv) {
     SetOutput(given, line.options);
     line.options.tracker = TrackerOptions(given);
     line.options.five_tuple = FlowKeyOptions(given);
+    line.options.threads = Threads(given, line.options);
   }
   return line;
 }

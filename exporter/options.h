@@ -2,6 +2,7 @@
 // The command line.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -19,6 +20,7 @@ struct Options {
   std::string interface;
   std::vector<std::string> files;
 
+  std::size_t threads = 1;  // that capture; of an interface only
   std::string filter;
   std::vector<CollectorUrl> collectors;  // --collector and --write
   // Also the standard output; always when there is no collector.

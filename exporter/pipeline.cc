@@ -25,25 +25,30 @@ namespace {
 
 // One for each capture thread.
 std::vector<std::unique_ptr<Source>> OpenSources(
-    const Options& options, const std::atomic<bool>& stop) {
-  std::vector<std::unique_ptr<Source>> sources;
-  if (options.interface.empty()) {
-    sources.push_back(OpenFiles(options.files, options.filter, stop));
-    return sources;
+    const Options& options, const Clock& clock, const std::atomic<bool>& stop) {
+  if (!options.interface.empty()) {
+    LiveOptions live;
+    live.interface = options.interface;
+    live.filter = options.filter;
+    live.threads = options.threads;
+    return OpenLive(live, clock);
   }
-  LiveOptions live;
-  live.interface = options.interface;
-  live.filter = options.filter;
-  sources.push_back(OpenLive(live));
-  return sources;
+  std::vector<std::unique_ptr<Source>> files;
+  files.push_back(OpenFiles(options.files, options.filter, stop));
+  return files;
 }
 
+// For one thread of several: its share of the flows.
 MeasurementOptions OptionsFor(std::size_t index, const Options& options) {
   MeasurementOptions own;
   own.tracker = options.tracker;
   own.five_tuple = options.five_tuple;
   own.live = !options.interface.empty();
   own.index = index;
+  own.threads = options.threads;
+  const std::size_t flows = options.tracker.max_flows;
+  own.tracker.max_flows =
+      flows / options.threads + (index < flows % options.threads ? 1 : 0);
   if (own.live) {
     // A mass of flows that end at once leaves with the packets that come, no
     // faster than the ring to the export thread is emptied.
@@ -88,8 +93,8 @@ void Print(const std::string& text) {
 Pipeline::Pipeline(const Options& options, const Clock& clock)
     : live_(!options.interface.empty()),
       prints_(options.format.has_value()),
-      measurements_(MakeMeasurements(OpenSources(options, stop_), options,
-                                     clock, ended_)),
+      measurements_(MakeMeasurements(OpenSources(options, clock, stop_),
+                                     options, clock, ended_)),
       delivery_(options, clock) {}
 
 // Until `done` is readable. A signal ends the run; a second one ends it at

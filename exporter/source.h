@@ -10,6 +10,7 @@
 #include <string>
 #include <vector>
 
+#include "exporter/clock.h"
 #include "tracker/frame.h"
 
 namespace exporter {
@@ -56,10 +57,15 @@ struct LiveOptions {
   int snaplen = 256;   // headers are all we need
   int buffer_mebibytes = 32;
   std::chrono::milliseconds wait{100};  // how long Read() may take
+  std::size_t threads = 1;              // that share the packets
 };
 
 // Both throw SetupError naming what cannot be opened and why.
-std::unique_ptr<Source> OpenLive(const LiveOptions& options);
+// A source for each thread, each with a buffer of its own. Every packet from
+// here on is in exactly one of them, all of two addresses in the same
+// (fanout.h). `clock` is the time of day.
+std::vector<std::unique_ptr<Source>> OpenLive(const LiveOptions& options,
+                                              const Clock& clock);
 // The files one after the other; all are opened, and the filter is compiled
 // for each, before the first is read.
 // Any thread may set `stop`, which outlives the source: files end where they

@@ -3,10 +3,17 @@
 
 #include <algorithm>
 #include <array>
+#include <chrono>
+#include <iterator>
+#include <memory>
+#include <system_error>
+#include <thread>
 #include <utility>
+#include <vector>
 
 #include <net/if.h>
 
+#include "exporter/fanout.h"
 #include "exporter/frame_burst.h"
 #include "exporter/pcap.h"
 #include "exporter/setup_error.h"
@@ -44,6 +51,14 @@ class LiveSource final : public Source {
     interface_ = std::max(if_nametoindex(name_.c_str()), 1U);
   }
 
+  void Join(FanoutGroup& group) {
+    if (const std::error_code error = group.Join(pcap_fileno(handle_.get()))) {
+      throw SetupError("--threads: interface '" + name_ +
+                       "' cannot be shared by several: " + error.message());
+    }
+  }
+  void ForgetBefore(tracker::Timestamp start) { start_ = start; }
+
   // libpcap's own wait ends only with a packet, so the descriptor is polled.
   Next Read() override {
     burst_.Clear();
@@ -53,10 +68,10 @@ class LiveSource final : public Source {
       poll(&ready, 1, static_cast<int>(wait_.count()));
       got = Dispatch();
     }
-    if (got > 0) {
+    if (!burst_.Frames().empty()) {
       return Next::kFrames;
     }
-    if (got == 0) {
+    if (got >= 0) {
       return Next::kIdle;
     }
     error_ = "interface '" + name_ + "': " + pcap_geterr(handle_.get());
@@ -113,6 +128,9 @@ class LiveSource final : public Source {
                         const std::uint8_t* octets) {
       auto* source = reinterpret_cast<LiveSource*>(self);
       Frame frame = FrameOf(*header, octets);
+      if (frame.time < source->start_) {
+        return;
+      }
       frame.link = source->link_;
       frame.interface = source->interface_;
       source->burst_.Add(frame);
@@ -126,6 +144,7 @@ class LiveSource final : public Source {
   Pcap handle_;
   LinkType link_ = LinkType::kUnknown;
   std::uint32_t interface_ = 0;
+  tracker::Timestamp start_{};  // of the capture; nothing before it counts
   std::string error_;
   std::string notice_;
   pcap_stat last_{};
@@ -135,8 +154,28 @@ class LiveSource final : public Source {
 
 }  // namespace
 
-std::unique_ptr<Source> OpenLive(const LiveOptions& options) {
-  return std::make_unique<LiveSource>(options);
+std::vector<std::unique_ptr<Source>> OpenLive(const LiveOptions& options,
+                                              const Clock& clock) {
+  // A packet that was about to be delivered when a socket joined is by then.
+  constexpr std::chrono::milliseconds kDelivery{10};
+  std::vector<std::unique_ptr<LiveSource>> shares;
+  while (shares.size() < options.threads) {
+    shares.push_back(std::make_unique<LiveSource>(options));
+  }
+  if (shares.size() > 1) {
+    FanoutGroup group;
+    for (const auto& share : shares) {
+      share->Join(group);
+    }
+    // Until here each of them got everything.
+    std::this_thread::sleep_for(kDelivery);
+    const tracker::Timestamp start = clock.Now();
+    for (const auto& share : shares) {
+      share->ForgetBefore(start);
+    }
+  }
+  return {std::make_move_iterator(shares.begin()),
+          std::make_move_iterator(shares.end())};
 }
 
 }  // namespace exporter

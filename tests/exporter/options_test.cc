@@ -99,6 +99,23 @@ TEST(CommandLine, NeedsOneInput) {
             std::string::npos);
 }
 
+TEST(CommandLine, HasOneThreadUnlessAnInterfaceGetsMore) {
+  EXPECT_EQ(Parse({"-i", "eth0"}).options.threads, 1U);
+  EXPECT_EQ(Parse({"-r", "a"}).options.threads, 1U);
+  EXPECT_EQ(Parse({"-i", "eth0", "--threads", "64"}).options.threads, 64U);
+}
+
+TEST(CommandLine, RefusesThreadsThatItCannotHave) {
+  EXPECT_EQ(Refusal({"-i", "eth0", "--threads", "0"}),
+            "--threads: must be 1 to 64, not 0");
+  EXPECT_EQ(Refusal({"-i", "eth0", "--threads", "65"}),
+            "--threads: must be 1 to 64, not 65");
+  EXPECT_EQ(Refusal({"-r", "a", "--threads", "1"}),
+            "--threads: a capture is read by one thread; leave it out with -r");
+  EXPECT_EQ(Refusal({"-i", "eth0", "--threads", "4", "--max-flows", "3"}),
+            "--threads: each of 4 needs a flow; raise --max-flows");
+}
+
 TEST(CommandLine, TakesNoAbbreviations) {
   EXPECT_NE(Refusal({"-r", "a", "--max", "5"}).find("--max"),
             std::string::npos);
