@@ -514,6 +514,11 @@ class Live(EndToEnd):
 @support.needs('setpriv')
 class Privileges(EndToEnd):
     def test_cap_net_raw_is_all_that_a_capture_needs(self):
+        for threads in (1, 2):
+            with self.subTest(threads=threads):
+                self.capture_with_cap_net_raw(threads)
+
+    def capture_with_cap_net_raw(self, threads):
         os.chmod(self.directory, 0o755)
         program = self.path('spanfix')
         shutil.copy(support.SPANFIX, program)
@@ -522,7 +527,8 @@ class Privileges(EndToEnd):
                 ['setpriv', '--reuid=65534', '--regid=65534', '--clear-groups',
                  '--inh-caps=-all,+net_raw', '--ambient-caps=-all,+net_raw',
                  '--bounding-set=-all,+net_raw', '--no-new-privs', program,
-                 '-i', 'lo', '--format', 'json', 'udp port 9'],
+                 '-i', 'lo', '--threads', str(threads), '--format', 'json',
+                 'udp port 9'],
                 stdout=subprocess.DEVNULL, stderr=err,
                 env=support.ENVIRONMENT)
         wait_until_started(process)

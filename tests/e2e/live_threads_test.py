@@ -309,6 +309,7 @@ class LiveThreads(EndToEnd):
             for i in itertools.count():
                 frame[27:30] = i.to_bytes(3, 'big')
                 port.send(frame)
+                time.sleep(0.00005)
 
     def test_two_programs_see_every_packet_each(self):
         directories = [self.path(name) for name in ('one', 'two')]
