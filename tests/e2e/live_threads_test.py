@@ -287,9 +287,13 @@ class LiveThreads(EndToEnd):
     def test_packets_that_come_during_the_start_are_counted_once(self):
         sender = os.fork()
         if sender == 0:
-            self.send_until_killed()
+            try:
+                self.send_until_killed()
+            finally:
+                os._exit(1)  # this process is no place for other tests
         try:
             running = self.spanfix('--max-flows', 1_000_000, threads=8)
+            running.seen(1000)
             self.assertEqual(running.stop(), 0)
         finally:
             os.kill(sender, signal.SIGKILL)
@@ -299,7 +303,6 @@ class LiveThreads(EndToEnd):
                          {(1, 0): len(records)})
         self.assertEqual(len({support.addresses_of(r) for r in records}),
                          len(records))
-        self.assertGreater(len(records), 100)
 
     def send_until_killed(self):
         """Each packet from another address."""
