@@ -60,20 +60,42 @@ Pcap OpenOffline(Stdio file, const std::string& path) {
   return handle;
 }
 
+// What every format has: a name, and octets that come in order.
+class StreamFile : public CaptureFile {
+ public:
+  StreamFile(std::string path, std::uint64_t size,
+             std::unique_ptr<CaptureStream> stream)
+      : CaptureFile(size), path_(std::move(path)), stream_(std::move(stream)) {}
+
+  [[nodiscard]] std::uint64_t Position() const final {
+    return stream_->Position();
+  }
+
+ protected:
+  [[nodiscard]] const std::string& Path() const { return path_; }
+  [[nodiscard]] CaptureStream& Stream() const { return *stream_; }
+  // Nothing when `why` is nothing.
+  [[nodiscard]] std::string InThisFile(const std::string& why) const {
+    return why.empty() ? "" : Quoted(path_) + ": " + why;
+  }
+
+ private:
+  std::string path_;
+  std::unique_ptr<CaptureStream> stream_;
+};
+
 // Classic pcap as everybody writes it. libpcap is shown the file's header only:
 // it knows the link types, and compiles the filter.
-class ClassicFile final : public CaptureFile {
+class ClassicFile final : public StreamFile {
  public:
   ClassicFile(std::string path, std::uint64_t size,
               std::unique_ptr<CaptureStream> stream, const std::string& filter)
-      : CaptureFile(size),
-        path_(std::move(path)),
-        stream_(std::move(stream)),
-        reader_(*stream_) {
+      : StreamFile(std::move(path), size, std::move(stream)),
+        reader_(Stream()) {
     PcapReader::FileHeader header = reader_.Header();
-    const Pcap handle =
-        OpenOffline(Stdio(fmemopen(header.data(), header.size(), "rb")), path_);
-    link_ = CheckedLinkType(handle.get(), Quoted(path_));
+    const Pcap handle = OpenOffline(
+        Stdio(fmemopen(header.data(), header.size(), "rb")), Path());
+    link_ = CheckedLinkType(handle.get(), Quoted(Path()));
     if (!filter.empty()) {
       filter_.emplace(handle.get(), filter);
     }
@@ -96,31 +118,25 @@ class ClassicFile final : public CaptureFile {
   }
 
   [[nodiscard]] std::string Error() const override {
-    return reader_.Error().empty() ? ""
-                                   : Quoted(path_) + ": " + reader_.Error();
-  }
-  [[nodiscard]] std::uint64_t Position() const override {
-    return stream_->Position();
+    return InThisFile(reader_.Error());
   }
 
  private:
-  std::string path_;
-  std::unique_ptr<CaptureStream> stream_;
   PcapReader reader_;
   std::optional<BpfFilter> filter_;
   tracker::LinkType link_ = tracker::LinkType::kUnknown;
 };
 
 // The odd relatives of classic pcap, by libpcap.
-class LibpcapFile final : public CaptureFile {
+class LibpcapFile final : public StreamFile {
  public:
   LibpcapFile(std::string path, std::uint64_t size,
               std::unique_ptr<CaptureStream> stream, const std::string& filter)
-      : CaptureFile(size), path_(std::move(path)), stream_(std::move(stream)) {
-    Stdio file(fopencookie(stream_.get(), "rb",
-                           {ReadStream, nullptr, nullptr, nullptr}));
-    handle_ = OpenOffline(std::move(file), path_);
-    link_ = CheckedLinkType(handle_.get(), Quoted(path_));
+      : StreamFile(std::move(path), size, std::move(stream)) {
+    Stdio file(
+        fopencookie(&Stream(), "rb", {ReadStream, nullptr, nullptr, nullptr}));
+    handle_ = OpenOffline(std::move(file), Path());
+    link_ = CheckedLinkType(handle_.get(), Quoted(Path()));
     if (!filter.empty()) {
       BpfFilter(handle_.get(), filter).ApplyTo(handle_.get());
     }
@@ -148,34 +164,26 @@ class LibpcapFile final : public CaptureFile {
   }
 
   [[nodiscard]] std::string Error() const override {
-    if (!stream_->Error().empty()) {
-      return Quoted(path_) + ": " + stream_->Error();
+    if (!Stream().Error().empty()) {
+      return InThisFile(Stream().Error());
     }
-    return failed_ ? Quoted(path_) + ": " + Explain(pcap_geterr(handle_.get()))
-                   : "";
-  }
-  [[nodiscard]] std::uint64_t Position() const override {
-    return stream_->Position();
+    return InThisFile(failed_ ? Explain(pcap_geterr(handle_.get())) : "");
   }
 
  private:
-  std::string path_;
-  std::unique_ptr<CaptureStream> stream_;
   Pcap handle_;
   tracker::LinkType link_ = tracker::LinkType::kUnknown;
   bool ended_ = false;
   bool failed_ = false;
 };
 
-class PcapngFile final : public CaptureFile {
+class PcapngFile final : public StreamFile {
  public:
   PcapngFile(std::string path, std::uint64_t size,
              std::unique_ptr<CaptureStream> stream, std::string filter)
-      : CaptureFile(size),
-        path_(std::move(path)),
+      : StreamFile(std::move(path), size, std::move(stream)),
         filter_(std::move(filter)),
-        stream_(std::move(stream)),
-        reader_(*stream_) {
+        reader_(Stream()) {
     // A filter that is wrong has to be found before anything is measured.
     constexpr std::uint16_t kEthernet = 1;
     has_next_ = reader_.Next(next_);
@@ -201,11 +209,7 @@ class PcapngFile final : public CaptureFile {
   }
 
   [[nodiscard]] std::string Error() const override {
-    return reader_.Error().empty() ? ""
-                                   : Quoted(path_) + ": " + reader_.Error();
-  }
-  [[nodiscard]] std::uint64_t Position() const override {
-    return stream_->Position();
+    return InThisFile(reader_.Error());
   }
 
  private:
@@ -224,9 +228,7 @@ class PcapngFile final : public CaptureFile {
     return found->second.Matches(frame);
   }
 
-  std::string path_;
   std::string filter_;
-  std::unique_ptr<CaptureStream> stream_;
   PcapngReader reader_;
   PcapngPacket next_;
   bool has_next_ = false;

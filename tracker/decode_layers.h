@@ -23,6 +23,14 @@ enum EtherType : std::uint16_t {
   kFabricPath = 0x8903,
 };
 
+// Fields in network order.
+inline std::uint16_t Load16(const std::uint8_t* from) {
+  return static_cast<std::uint16_t>(from[0] << 8 | from[1]);
+}
+inline std::uint32_t Load32(const std::uint8_t* from) {
+  return static_cast<std::uint32_t>(Load16(from)) << 16 | Load16(from + 2);
+}
+
 // Reads big-endian fields at a moving offset. The caller asks Has() first; a
 // read past the end is a bug of ours.
 class Cursor {
@@ -48,10 +56,10 @@ class Cursor {
     return octets_[offset_ + at];
   }
   [[nodiscard]] std::uint16_t U16(std::size_t at) const {
-    return static_cast<std::uint16_t>(U8(at) << 8 | U8(at + 1));
+    return Load16(Data() + at);
   }
   [[nodiscard]] std::uint32_t U32(std::size_t at) const {
-    return static_cast<std::uint32_t>(U16(at)) << 16 | U16(at + 2);
+    return Load32(Data() + at);
   }
   void Skip(std::size_t count) { offset_ += count; }
 

@@ -7,19 +7,11 @@
 namespace tracker::layers {
 namespace {
 
-template <typename Integer>
-Integer Load(const std::uint8_t* from) {
-  Integer value = 0;
-  std::memcpy(&value, from, sizeof(value));
-  return value;
-}
-
-std::uint16_t Load16(const std::uint8_t* from) {
-  return static_cast<std::uint16_t>(from[0] << 8 | from[1]);
-}
-
-std::uint32_t Load32(const std::uint8_t* from) {
-  return static_cast<std::uint32_t>(Load16(from)) << 16 | Load16(from + 2);
+// As it stands in the header.
+IpAddress Ipv4At(const std::uint8_t* from) {
+  std::uint32_t octets = 0;
+  std::memcpy(&octets, from, sizeof(octets));
+  return IpAddress::V4(octets);
 }
 
 constexpr std::size_t kIpv4Header = 20;
@@ -39,8 +31,8 @@ bool UsualIpv4(const std::uint8_t* ip, std::size_t captured, Packet& packet) {
   packet.ttl = ip[8];
   packet.protocol = ip[9];
   packet.fragment_protocol = ip[9];
-  packet.source = IpAddress::V4(Load<std::uint32_t>(ip + 12));
-  packet.destination = IpAddress::V4(Load<std::uint32_t>(ip + 16));
+  packet.source = Ipv4At(ip + 12);
+  packet.destination = Ipv4At(ip + 16);
   return packet.octets > kIpv4Header;
 }
 

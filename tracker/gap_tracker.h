@@ -11,6 +11,11 @@
 
 namespace tracker {
 
+// From b to a in sequence space (RFC 9293 section 3.4).
+constexpr std::int32_t Distance(std::uint32_t a, std::uint32_t b) {
+  return static_cast<std::int32_t>(a - b);
+}
+
 // Segments behind a hole, in sequence numbers that wrap (RFC 9293 section
 // 3.4): disjoint, ascending, all of them behind what was seen without a hole.
 class StreamBlocks {
@@ -51,9 +56,6 @@ class StreamBlocks {
     std::uint32_t begin = 0;
     std::uint32_t end = 0;
   };
-  static std::int32_t Distance(std::uint32_t a, std::uint32_t b) {
-    return static_cast<std::int32_t>(a - b);
-  }
 
   std::array<Block, kBlocks + 1> blocks_{};  // one more while inserting
   std::uint32_t count_ = 0;

@@ -18,11 +18,6 @@ bool Has(const TcpSegment& segment, std::uint8_t flag) {
   return (segment.flags & flag) != 0;
 }
 
-// Distance from b to a in sequence space (RFC 9293 section 3.4).
-std::int32_t Distance(std::uint32_t a, std::uint32_t b) {
-  return static_cast<std::int32_t>(a - b);
-}
-
 int ControlBits(const TcpSegment& segment) {
   return (Has(segment, kSyn) ? 1 : 0) + (Has(segment, kFin) ? 1 : 0) +
          (Has(segment, kRst) ? 1 : 0);

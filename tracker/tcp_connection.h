@@ -193,15 +193,12 @@ inline bool TcpConnection::AddInOrder(Side side, const TcpSegment& segment,
                                       History& history) {
   End& me = At(side);
   End& peer = At(Other(side));
-  const auto distance = [](std::uint32_t a, std::uint32_t b) {
-    return static_cast<std::int32_t>(a - b);
-  };
   if ((segment.flags & (kSyn | kFin | kRst | kAck)) != kAck ||
       segment.window == 0 || segment.sequence != me.next_sequence ||
       segment.acknowledgment == 0 || segment.continuation || !IsOpen() ||
       !IsWhole(me) || !IsWhole(peer) ||
-      distance(segment.acknowledgment, peer.acknowledged) < 0 ||
-      distance(segment.acknowledgment, peer.delivered) > 0) {
+      Distance(segment.acknowledgment, peer.acknowledged) < 0 ||
+      Distance(segment.acknowledgment, peer.delivered) > 0) {
     return false;
   }
   history.AddOnce(side, segment.payload_octets > 0 ? 'd' : 'a');
