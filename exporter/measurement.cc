@@ -52,10 +52,12 @@ struct Measurement::Recorder {
       report.packets_overrun += packets;
       return;
     }
-    *place = {flow.key, flow.stats, reason, measurement.tracker_.Clock()};
+    *place = {flow.key, flow.stats, flow.rare, reason,
+              measurement.tracker_.Clock()};
     // The threads' numbers take turns: 1, 2, 3, ... when there is only one.
     const MeasurementOptions& options = measurement.options_;
-    place->stats.id = (flow.stats.id - 1) * options.threads + options.index + 1;
+    place->stats.SetId((flow.stats.id - 1) * options.threads + options.index +
+                       1);
     ended.Commit();
     report.packets_in_records += packets;
     report.octets_in_records += flow.stats.Octets();

@@ -8,9 +8,9 @@ namespace exporter {
 namespace {
 
 using tracker::EndReason;
+using tracker::RareStats;
 using tracker::Side;
 using tracker::SideStats;
-using tracker::Timestamp;
 
 // IANA, ipfix-flow-end-reason.
 enum FlowEndReason : std::uint8_t {
@@ -39,50 +39,43 @@ FlowEndReason IanaReason(EndReason reason) {
   return kForced;
 }
 
-std::uint64_t Milliseconds(Timestamp time) {
-  const auto count = std::chrono::floor<std::chrono::milliseconds>(time)
-                         .time_since_epoch()
-                         .count();
-  return static_cast<std::uint64_t>(std::max<std::int64_t>(count, 0));
-}
+constexpr std::uint64_t kMicrosecondsPerMillisecond = 1000;
 
 std::uint32_t Between(std::uint64_t from, std::uint64_t to) {
   constexpr std::uint64_t kMost = std::numeric_limits<std::uint32_t>::max();
   return to > from ? static_cast<std::uint32_t>(std::min(to - from, kMost)) : 0;
 }
 
-void FillForward(const SideStats& side, templates::FlowRecord& record) {
+void FillForward(const SideStats& side, const RareStats::Direction& rare,
+                 templates::FlowRecord& record) {
   record.octets = side.octets;
   record.packets = side.packets;
-  record.start_ms = Milliseconds(side.first_seen);
-  record.end_ms = Milliseconds(side.last_seen);
+  record.start_ms = side.first_seen_us / kMicrosecondsPerMillisecond;
+  record.end_ms = side.last_seen_us / kMicrosecondsPerMillisecond;
   record.class_of_service = side.class_of_service;
-  record.tcp_flags = side.tcp_flags;
+  record.tcp_flags = side.TcpFlags();
   record.initial_tcp_flags = side.initial_tcp_flags;
   record.later_tcp_flags = side.later_tcp_flags;
   record.ttl_minimum = side.ttl_minimum;
   record.ttl_maximum = side.ttl_maximum;
-  record.retransmitted_packets = side.retransmitted_packets;
-  record.missing_octets = side.missing_octets;
+  record.retransmitted_packets = rare.retransmitted_packets;
+  record.missing_octets = rare.missing_octets;
 }
 
-void FillReverse(const SideStats& side, templates::FlowRecord& record) {
+void FillReverse(const SideStats& side, const RareStats::Direction& rare,
+                 templates::FlowRecord& record) {
   record.reverse_octets = side.octets;
   record.reverse_packets = side.packets;
-  record.reverse_start_ms = Milliseconds(side.first_seen);
-  record.reverse_end_ms = Milliseconds(side.last_seen);
+  record.reverse_start_ms = side.first_seen_us / kMicrosecondsPerMillisecond;
+  record.reverse_end_ms = side.last_seen_us / kMicrosecondsPerMillisecond;
   record.reverse_class_of_service = side.class_of_service;
-  record.reverse_tcp_flags = side.tcp_flags;
+  record.reverse_tcp_flags = side.TcpFlags();
   record.reverse_initial_tcp_flags = side.initial_tcp_flags;
   record.reverse_later_tcp_flags = side.later_tcp_flags;
   record.reverse_ttl_minimum = side.ttl_minimum;
   record.reverse_ttl_maximum = side.ttl_maximum;
-  record.reverse_retransmitted_packets = side.retransmitted_packets;
-  record.reverse_missing_octets = side.missing_octets;
-}
-
-std::uint16_t IcmpTypeCode(const SideStats& side) {
-  return static_cast<std::uint16_t>(side.icmp_type << 8 | side.icmp_code);
+  record.reverse_retransmitted_packets = rare.retransmitted_packets;
+  record.reverse_missing_octets = rare.missing_octets;
 }
 
 void FillKey(const EndedInterval& ended, templates::FlowRecord& record) {
@@ -97,18 +90,16 @@ void FillKey(const EndedInterval& ended, templates::FlowRecord& record) {
   record.ip_version = ended.key.ip_version;
   record.source_mac = stats.initiator_mac;
   record.destination_mac = stats.responder_mac;
-  const SideStats& tagged = stats.Of(
-      stats.Of(Side::kInitiator).seen ? Side::kInitiator : Side::kResponder);
-  record.vlan_id = tagged.vlan_id;
-  record.inner_vlan_id = tagged.inner_vlan_id;
-  record.reverse_vlan_id = stats.Of(Side::kResponder).vlan_id;
-  record.reverse_inner_vlan_id = stats.Of(Side::kResponder).inner_vlan_id;
-  record.segment_id = stats.segment_id;
+  const std::size_t tagged = stats.Of(Side::kInitiator).seen != 0 ? 0 : 1;
+  record.vlan_id = stats.vlan_id[tagged];
+  record.inner_vlan_id = ended.rare.directions[tagged].inner_vlan_id;
+  record.reverse_vlan_id = stats.vlan_id[1];
+  record.reverse_inner_vlan_id = ended.rare.directions[1].inner_vlan_id;
+  record.segment_id = ended.rare.segment_id;
   record.ingress_interface = stats.interface;
-  if (ended.key.protocol == tracker::kIcmp ||
-      ended.key.protocol == tracker::kIcmpV6) {
-    record.icmp_type_code = IcmpTypeCode(stats.Of(Side::kInitiator));
-    record.reverse_icmp_type_code = IcmpTypeCode(stats.Of(Side::kResponder));
+  if (stats.IsIcmp()) {
+    record.icmp_type_code = stats.icmp_type_code[0];
+    record.reverse_icmp_type_code = stats.icmp_type_code[1];
     // Where collectors look that do not know elements 32 and 139.
     record.source_port = 0;
     record.destination_port = record.icmp_type_code;
@@ -124,10 +115,10 @@ templates::FlowRecord MakeRecord(const EndedInterval& ended) {
   templates::FlowRecord record;
   FillKey(ended, record);
   if (forward.packets > 0) {
-    FillForward(forward, record);
+    FillForward(forward, ended.rare.directions[0], record);
   }
   if (reverse.packets > 0) {
-    FillReverse(reverse, record);
+    FillReverse(reverse, ended.rare.directions[1], record);
   }
   // An interval in which only the responder spoke still needs a start.
   if (forward.packets == 0) {
@@ -140,11 +131,13 @@ templates::FlowRecord MakeRecord(const EndedInterval& ended) {
   record.flow_id = stats.id;
   record.end_reason = IanaReason(ended.reason);
   record.end_cause = static_cast<std::uint8_t>(ended.reason);
-  record.handshake_server_us = stats.tcp.HandshakeServerTime();
-  record.handshake_client_us = stats.tcp.HandshakeClientTime();
+  if (stats.IsTcp()) {
+    record.handshake_server_us = stats.tcp.HandshakeServerTime();
+    record.handshake_client_us = stats.tcp.HandshakeClientTime();
+  }
   record.biflow_direction = stats.direction_known ? 1 : 0;
-  record.connection_state.Assign(tracker::ConnectionState(stats));
-  record.history.Assign(stats.history.Letters());
+  record.connection_state.Assign(tracker::ConnectionState(stats, ended.rare));
+  record.history.Assign(stats.history.Letters(ended.rare.history).View());
   return record;
 }
 

@@ -12,6 +12,7 @@ namespace exporter {
 struct EndedInterval {
   tracker::FlowKey key;
   tracker::FlowStats stats;
+  tracker::RareStats rare;
   tracker::EndReason reason = tracker::EndReason::kShutdown;
   tracker::Timestamp at;  // by the tracker's clock
 };

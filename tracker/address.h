@@ -31,6 +31,14 @@ struct IpAddress {
     return address;
   }
 
+  // The last four octets, in network order: of an address in mapped form, the
+  // IPv4 address.
+  [[nodiscard]] std::uint32_t V4Octets() const {
+    std::uint32_t value = 0;
+    std::memcpy(&value, &octets[12], sizeof(value));
+    return value;
+  }
+
   bool operator==(const IpAddress& other) const {
     return Half(0) == other.Half(0) && Half(1) == other.Half(1);
   }

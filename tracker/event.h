@@ -64,6 +64,7 @@ struct Event {
   EndReason reason = EndReason::kShutdown;  // kEnded
   Key key{};
   FlowStats stats;  // as they were at the event
+  RareStats rare;   // likewise
 };
 
 }  // namespace tracker

@@ -19,10 +19,6 @@ RecencyRing::RecencyRing(ExpiryArray& links, Duration timeout)
   }
 }
 
-std::uint32_t RecencyRing::ListOf(Tick tick) {
-  return static_cast<std::uint32_t>(tick) & (kTicks - 1);
-}
-
 void RecencyRing::File(SlotIndex slot, Timestamp last_seen) {
   const Tick seen = TickOf(last_seen);
   if (count_ == 0 || seen < first_) {
@@ -30,11 +26,10 @@ void RecencyRing::File(SlotIndex slot, Timestamp last_seen) {
   }
   // Beyond the horizon it is filed too early, which is always safe: Advance()
   // files it again when it gets there.
-  const Tick tick = std::min(seen, first_ + kTicks - 1);
+  const Tick last = first_ + kTicks - 1;
   ExpiryLinks& link = links_[slot];
-  link.filed_as = Nanoseconds(last_seen);
-  link.list = ListOf(tick);
-  List& list = lists_[link.list];
+  link.filed_as = seen > last ? last << shift_ : Nanoseconds(last_seen);
+  List& list = ListAt(link.filed_as);
   if (list.head == kNoSlot) {
     list.sorted = true;
   }
@@ -59,7 +54,7 @@ void RecencyRing::File(SlotIndex slot, Timestamp last_seen) {
 
 void RecencyRing::Remove(SlotIndex slot) {
   const ExpiryLinks& link = links_[slot];
-  List& list = lists_[link.list];
+  List& list = ListAt(link.filed_as);
   (link.ring_previous == kNoSlot ? list.head
                                  : links_[link.ring_previous].ring_next) =
       link.ring_next;

@@ -28,9 +28,8 @@ namespace tracker {
 
 // Trivial, so that links of slots that are never used cost no memory.
 struct ExpiryLinks {
-  std::int64_t filed_as;  // last-seen time under which the ring has the slot,
-                          // in nanoseconds since 1970
-  std::uint32_t list;     // and the list of the ring it is in
+  std::int64_t filed_as;  // time under which the ring has the slot, in
+                          // nanoseconds since 1970
   SlotIndex ring_previous;
   SlotIndex ring_next;
   SlotIndex age_previous;
@@ -77,7 +76,13 @@ class RecencyRing {
   [[nodiscard]] Tick TickOf(Timestamp time) const {
     return Nanoseconds(time) >> shift_;
   }
-  [[nodiscard]] static std::uint32_t ListOf(Tick tick);
+  List& ListOf(Tick tick) {
+    return lists_[static_cast<std::size_t>(tick) & (kTicks - 1)];
+  }
+  // Where a slot is that is filed under `nanoseconds`.
+  List& ListAt(std::int64_t nanoseconds) {
+    return ListOf(nanoseconds >> shift_);
+  }
   // Expires the flows of one tick, or files them again; as Advance().
   template <typename LastSeen, typename Expire>
   bool LookAt(Tick tick, Timestamp cutoff, LastSeen& last_seen, Expire& expire);
@@ -125,7 +130,7 @@ bool RecencyRing::Advance(Timestamp cutoff, LastSeen&& last_seen,
 template <typename LastSeen, typename Expire>
 bool RecencyRing::LookAt(Tick tick, Timestamp cutoff, LastSeen& last_seen,
                          Expire& expire) {
-  const List& list = lists_[ListOf(tick)];
+  const List& list = ListOf(tick);
   const bool last = tick == TickOf(cutoff);
   SlotIndex next = kNoSlot;
   for (SlotIndex slot = list.head; slot != kNoSlot; slot = next) {
@@ -151,13 +156,13 @@ bool RecencyRing::LookAt(Tick tick, Timestamp cutoff, LastSeen& last_seen,
 template <typename LastSeen>
 SlotIndex RecencyRing::Oldest(LastSeen&& last_seen) {
   while (count_ > 0) {
-    const SlotIndex slot = lists_[ListOf(first_)].head;
+    const SlotIndex slot = ListOf(first_).head;
     if (slot == kNoSlot) {
       ++first_;
       continue;
     }
     const Timestamp seen = last_seen(slot);
-    if (links_[slot].filed_as == Nanoseconds(seen)) {
+    if (count_ == 1 || links_[slot].filed_as == Nanoseconds(seen)) {
       return slot;
     }
     Remove(slot);

@@ -3,9 +3,11 @@
 
 namespace tracker {
 
-std::string_view ConnectionState(const FlowStats& stats) {
-  if (stats.protocol == kTcp) {
-    return stats.tcp.ConnectionState(stats.history);
+std::string_view ConnectionState(const FlowStats& stats,
+                                 const RareStats& rare) {
+  if (stats.IsTcp()) {
+    const HistoryText letters = stats.history.Letters(rare.history);
+    return stats.tcp.ConnectionState(letters.View());
   }
   const bool asked = stats.history.Has(Side::kInitiator, 'd');
   const bool answered = stats.history.Has(Side::kResponder, 'd');

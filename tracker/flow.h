@@ -1,15 +1,20 @@
 // SPDX-License-Identifier: Apache-2.0
-// What is known of one flow.
+// What is known of one flow. It is kept for each of millions, so it is packed:
+// a flow is three cache lines.
 #pragma once
 
+#include <algorithm>
 #include <array>
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <string_view>
+#include <utility>
 
 #include "tracker/flow_key.h"
 #include "tracker/history.h"
 #include "tracker/packet.h"
+#include "tracker/rare_stats.h"
 #include "tracker/tcp_connection.h"
 #include "tracker/time.h"
 
@@ -36,61 +41,89 @@ constexpr std::string_view Name(EndReason reason) {
   return kNames[static_cast<std::size_t>(reason)];
 }
 
-// One direction of the present interval.
+// One direction of the present interval. No counter can overflow: it would take
+// a link of 100 Gbit/s two months.
 struct SideStats {
-  std::uint64_t packets = 0;
-  std::uint64_t octets = 0;  // of IP, never padding of the link layer
-  // Of its TCP stream: acknowledged by the other side, but never seen.
-  std::uint64_t missing_octets = 0;
-  std::uint32_t retransmitted_packets = 0;  // segments with nothing new
-  Timestamp first_seen;        // earliest and latest time of a packet, as the
-  Timestamp last_seen;         // capture says; not set while packets == 0
-  std::uint8_t tcp_flags = 0;  // union over the interval
-  std::uint8_t initial_tcp_flags = 0;  // of the side's first packet in the flow
-  std::uint8_t later_tcp_flags = 0;    // union of the others in the interval
-  std::uint8_t class_of_service = 0;   // of the first packet in the interval
-  std::uint8_t ttl_minimum = 0;
-  std::uint8_t ttl_maximum = 0;
-  bool seen = false;  // it sent a packet, in this interval or an earlier one
-  std::uint8_t icmp_type = 0;  // of the side's first packet in the flow
-  std::uint8_t icmp_code = 0;
-  std::uint16_t vlan_id = 0;  // of the side's first packet in the flow
-  std::uint16_t inner_vlan_id = 0;
+  std::uint64_t class_of_service : 8 = 0;  // first packet of the interval
+  std::uint64_t octets : 56 = 0;           // of IP, never of the link layer
+  std::uint64_t ttl_minimum : 8 = 0;
+  std::uint64_t ttl_maximum : 8 = 0;
+  // It sent a packet, in this interval or an earlier one; the first in this.
+  std::uint64_t seen : 1 = 0;
+  std::uint64_t began : 1 = 0;
+  std::uint64_t packets : 46 = 0;
+  // Earliest and latest time of a packet, as the capture says, in microseconds
+  // since 1970; 0 while packets == 0.
+  std::uint64_t initial_tcp_flags : 8 = 0;  // of its first packet in the flow
+  std::uint64_t first_seen_us : 56 = 0;
+  std::uint64_t later_tcp_flags : 8 = 0;  // of the others in the interval
+  std::uint64_t last_seen_us : 56 = 0;
+
+  [[nodiscard]] Timestamp FirstSeen() const {
+    return Timestamp{std::chrono::microseconds{first_seen_us}};
+  }
+  [[nodiscard]] Timestamp LastSeen() const {
+    return Timestamp{std::chrono::microseconds{last_seen_us}};
+  }
+  // The union over the interval.
+  [[nodiscard]] std::uint8_t TcpFlags() const {
+    return static_cast<std::uint8_t>(later_tcp_flags |
+                                     (began != 0 ? initial_tcp_flags : 0));
+  }
+  // One packet more. Answers whether it is the side's first in the flow.
+  bool Count(const Packet& packet);
+  // Another interval begins.
+  void Restart() {
+    const SideStats before = *this;
+    *this = {};
+    seen = before.seen;
+    initial_tcp_flags = before.initial_tcp_flags;
+  }
 };
 
 struct FlowStats {
   // Index with a Side. Initiator: the sender of the first packet, or who the
   // direction evidence names, if the tracker is configured to use it.
   std::array<SideStats, 2> sides;
-  std::uint64_t id = 0;  // 1, 2, ... in order of creation
-  Orientation initiator = Orientation::kFirstToSecond;
-  std::uint8_t protocol = 0;
-  // There is better evidence for the initiator than the order of arrival.
-  bool direction_known = false;
-  // Both sides closed or one reset; what comes now are stragglers.
-  bool closed = false;
-
-  TcpConnection tcp;
-  History history;
-
-  MacAddress initiator_mac{};  // as in the first packet; zero without MACs
-  MacAddress responder_mac{};
-  std::uint64_t segment_id = 0;  // of the first packet; as in Packet
-  std::uint32_t interface = 0;
 
   // By the tracker's clock: what the idle timeout (or, once closed, the linger)
   // and the active timeout count from.
   Timestamp idle_since;
   Timestamp interval_start;
 
+  std::uint64_t id : 48 = 0;  // 1, 2, ... in order of creation
+  std::uint64_t protocol : 8 = 0;
+  Orientation initiator : 1 = Orientation::kFirstToSecond;
+  // There is better evidence for the initiator than the order of arrival.
+  bool direction_known : 1 = false;
+  // Both sides closed or one reset; what comes now are stragglers.
+  bool closed : 1 = false;
+
+  // What the protocol has: TCP its connection, ICMP type << 8 | code of each
+  // side's first packet in the flow.
+  union {
+    TcpConnection tcp{};
+    std::array<std::uint16_t, 2> icmp_type_code;
+  };
+  History history;
+
+  MacAddress initiator_mac{};  // as in the first packet; zero without MACs
+  MacAddress responder_mac{};
+  std::uint32_t interface = 0;
+  // Of each side's first packet in the flow; 0: untagged.
+  std::array<std::uint16_t, 2> vlan_id{};
+
+  void SetId(std::uint64_t number) {
+    id = number & ((std::uint64_t{1} << 48) - 1);
+  }
   [[nodiscard]] const SideStats& Of(Side side) const {
     return sides[static_cast<std::size_t>(side)];
   }
   [[nodiscard]] std::uint64_t Packets() const {
-    return sides[0].packets + sides[1].packets;
+    return std::uint64_t{sides[0].packets} + sides[1].packets;
   }
   [[nodiscard]] std::uint64_t Octets() const {
-    return sides[0].octets + sides[1].octets;
+    return std::uint64_t{sides[0].octets} + sides[1].octets;
   }
   // Index into the key's address and port for a side.
   [[nodiscard]] std::size_t Endpoint(Side side) const {
@@ -99,9 +132,49 @@ struct FlowStats {
                ? 0
                : 1;
   }
+  [[nodiscard]] bool IsTcp() const { return protocol == kTcp; }
+  [[nodiscard]] bool IsIcmp() const {
+    return protocol == kIcmp || protocol == kIcmpV6;
+  }
 };
 
+// Microseconds since 1970, as SideStats has them. What was before was then.
+inline std::uint64_t Microseconds(Timestamp time) {
+  return static_cast<std::uint64_t>(
+             std::max<std::int64_t>(time.time_since_epoch().count(), 0)) /
+         1000;
+}
+
+inline bool SideStats::Count(const Packet& packet) {
+  constexpr std::uint64_t k46Bits = (std::uint64_t{1} << 46) - 1;
+  constexpr std::uint64_t k56Bits = (std::uint64_t{1} << 56) - 1;
+  const std::uint64_t time = Microseconds(packet.time);
+  if (packets == 0) {
+    first_seen_us = time & k56Bits;
+    class_of_service = packet.class_of_service;
+    ttl_minimum = packet.ttl;
+  }
+  packets = (packets + 1) & k46Bits;
+  octets = (octets + packet.octets) & k56Bits;
+  first_seen_us = std::min<std::uint64_t>(first_seen_us, time) & k56Bits;
+  last_seen_us = std::max<std::uint64_t>(last_seen_us, time) & k56Bits;
+  if (packet.ttl < ttl_minimum) {
+    ttl_minimum = packet.ttl;
+  }
+  if (packet.ttl > ttl_maximum) {
+    ttl_maximum = packet.ttl;
+  }
+  if (seen != 0) {
+    later_tcp_flags |= packet.tcp.flags;
+    return false;
+  }
+  initial_tcp_flags = packet.tcp.flags;
+  seen = 1;
+  began = 1;
+  return true;
+}
+
 // How the conversation went, in Zeek's terms: "SF", "S0", "REJ", ...
-std::string_view ConnectionState(const FlowStats& stats);
+std::string_view ConnectionState(const FlowStats& stats, const RareStats& rare);
 
 }  // namespace tracker

@@ -4,8 +4,10 @@
 //
 // A bucket is the slot and 32 bits of the hash. The low bits of that tag are
 // the home bucket and the rest tells most strangers apart without touching the
-// slot; the caller's predicate compares the whole key. At most half of the
-// buckets are used, so probes are short and an empty one always ends them.
+// slot; the caller's predicate compares the whole key. At most three of four
+// buckets are used, so an empty one always ends a probe. The index doubles as
+// flows come, by the tags alone: few flows are found in few cache lines,
+// however many there may be.
 #pragma once
 
 #include <cstddef>
@@ -68,9 +70,12 @@ class FlowIndex {
   [[nodiscard]] std::size_t Home(std::uint32_t tag) const {
     return tag & mask_;
   }
+  void Put(Bucket bucket);
+  void Double();
 
-  PageArray<Bucket> buckets_;
+  PageArray<Bucket> buckets_;  // room for the most; mask_ + 1 are in use
   std::size_t mask_ = 0;
+  std::size_t used_ = 0;
 };
 
 }  // namespace tracker

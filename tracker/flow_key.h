@@ -35,7 +35,7 @@ constexpr Side Other(Side side) {
 }
 
 struct FlowKey {
-  std::array<IpAddress, 2> address;
+  std::array<IpAddress, 2> address;  // of IPv4, in mapped form
   // 0 where the protocol has none; for ICMP as icmp.h says.
   std::array<std::uint16_t, 2> port{};
   // Of the overlay network, kind << 24 | id; 0 unless the extractor was told to

@@ -57,27 +57,4 @@ std::uint64_t StreamBlocks::Octets() const {
   return octets;
 }
 
-BlockPool::Index BlockPool::Lend() {
-  Index index = free_;
-  if (index != kNone) {
-    free_ = lent_[index].next_free_;
-  } else if (lent_.size() < capacity_) {
-    index = static_cast<Index>(lent_.size());
-    lent_.reserve(capacity_);
-    lent_.emplace_back();
-  } else {
-    return kNone;
-  }
-  lent_[index] = StreamBlocks{};
-  return index;
-}
-
-void BlockPool::Return(Index& index) {
-  if (index != kNone) {
-    lent_[index].next_free_ = free_;
-    free_ = index;
-    index = kNone;
-  }
-}
-
 }  // namespace tracker

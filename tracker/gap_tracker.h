@@ -7,7 +7,8 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
-#include <vector>
+
+#include "tracker/pool.h"
 
 namespace tracker {
 
@@ -51,7 +52,6 @@ class StreamBlocks {
   [[nodiscard]] std::uint64_t Octets() const;
 
  private:
-  friend class BlockPool;
   struct Block {
     std::uint32_t begin = 0;
     std::uint32_t end = 0;
@@ -59,27 +59,9 @@ class StreamBlocks {
 
   std::array<Block, kBlocks + 1> blocks_{};  // one more while inserting
   std::uint32_t count_ = 0;
-  std::uint32_t next_free_ = 0;
 };
 
-// Lends StreamBlocks, at most `capacity` at a time.
-class BlockPool {
- public:
-  using Index = std::uint32_t;
-  static constexpr Index kNone = 0xffffffff;
-
-  explicit BlockPool(std::size_t capacity) : capacity_(capacity) {}
-
-  // Empty blocks, or kNone when all are lent.
-  Index Lend();
-  // `index` becomes kNone; nothing happens if it is.
-  void Return(Index& index);
-  StreamBlocks& operator[](Index index) { return lent_[index]; }
-
- private:
-  std::size_t capacity_;
-  std::vector<StreamBlocks> lent_;
-  Index free_ = kNone;
-};
+// At most as many directions as it has places have holes at a time.
+using BlockPool = Pool<StreamBlocks>;
 
 }  // namespace tracker

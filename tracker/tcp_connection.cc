@@ -41,14 +41,22 @@ bool IsOpening(Endpoint state) {
 
 }  // namespace
 
+void TcpConnection::SwapEnds(RareLoan& rare) {
+  std::swap(ends_[0], ends_[1]);
+  std::swap(states_[0], states_[1]);
+  if (rare.Lent()) {
+    std::swap(rare.Write().tcp_ends[0], rare.Write().tcp_ends[1]);
+  }
+}
+
 // Answers whether the sequence of this side begins with the segment.
-bool TcpConnection::StartSequence(End& me, const TcpSegment& segment,
-                                  BlockPool& blocks) {
+bool TcpConnection::StartSequence(Party me, const TcpSegment& segment,
+                                  Environment& environment) {
   const bool syn = Has(segment, kSyn);
-  const bool moved = segment.sequence != me.start_sequence;
-  const bool first = me.state == Endpoint::kInactive;
+  const bool moved = segment.sequence != me.end.start_sequence;
+  const bool first = me.state.now == Endpoint::kInactive;
   bool starts = false;
-  switch (me.state) {
+  switch (me.state.now) {
     case Endpoint::kInactive:
       starts = true;
       break;
@@ -61,99 +69,107 @@ bool TcpConnection::StartSequence(End& me, const TcpSegment& segment,
       starts = syn;
       break;
     case Endpoint::kReset:
-      starts = syn && me.previous == Endpoint::kInactive;
+      starts = syn && me.state.previous == Endpoint::kInactive;
       break;
     case Endpoint::kClosed:
       break;
   }
   if (starts) {
-    me.start_sequence = syn ? segment.sequence : segment.sequence - 1;
-    me.acknowledged = me.start_sequence;
-    me.next_sequence = syn ? SegmentEnd(segment) : segment.sequence;
+    me.end.start_sequence = syn ? segment.sequence : segment.sequence - 1;
+    me.end.acknowledged = me.end.start_sequence;
+    me.end.next_sequence = syn ? SegmentEnd(segment) : segment.sequence;
   }
   // A SYN that is only repeated brings nothing new, and what was seen stays so.
   const bool begins = starts && (first || moved);
   if (begins) {
-    me.delivered = me.start_sequence + 1;
-    me.start_is_far = false;
-    blocks.Return(me.blocks);
+    me.end.delivered = me.end.start_sequence + 1;
+    me.state.start_is_far = false;
+    ForgetBlocks(me, environment);
   }
   return begins;
 }
 
-void TcpConnection::FlagLetter(Side side, End& me, const TcpSegment& segment,
-                               History& history) {
-  const std::uint32_t relative = segment.sequence - me.start_sequence;
+void TcpConnection::FlagLetter(Party me, const TcpSegment& segment,
+                               History& history, RareLoan& rare) {
+  using Position = std::uint32_t RareStats::TcpEnd::*;
+  const std::uint32_t relative = segment.sequence - me.end.start_sequence;
   // Once, and again when the packet is not a repetition of the last.
   const auto unless_repeated = [&](char seen_as, char letter,
-                                   std::uint32_t position,
-                                   std::uint32_t& last) {
-    if (!history.MarkSeen(side, seen_as) && position == last) {
-      return;
+                                   std::uint32_t position, Position last) {
+    const bool first = history.MarkSeen(me.side, seen_as);
+    const bool repeated = rare.Read().tcp_ends[me.Index()].*last == position;
+    if (!repeated) {
+      rare.Write().tcp_ends[me.Index()].*last = position;
     }
-    last = position;
-    history.Add(side, letter);
+    if (first || !repeated) {
+      history.Add(me.side, letter, rare);
+    }
   };
   const int bits = ControlBits(segment);
   if (bits > 1) {
     const bool fin_rst = Has(segment, kFin) && Has(segment, kRst);
-    history.AddOnce(side, fin_rst ? 'i' : 'q');
+    history.AddOnce(me.side, fin_rst ? 'i' : 'q', rare);
   } else if (Has(segment, kSyn)) {
-    unless_repeated('s', Has(segment, kAck) ? 'h' : 's', relative, me.last_syn);
+    unless_repeated('s', Has(segment, kAck) ? 'h' : 's', relative,
+                    &RareStats::TcpEnd::last_syn);
   } else if (Has(segment, kFin)) {
-    if (!me.fin_seen) {
-      me.fin_seen = true;
-      me.stream_end = segment.sequence + segment.payload_octets;
+    if (!me.state.fin_seen) {
+      me.state.fin_seen = true;
+      rare.Write().tcp_ends[me.Index()].stream_end =
+          segment.sequence + segment.payload_octets;
     }
-    unless_repeated('f', 'f', relative + segment.payload_octets, me.last_fin);
+    unless_repeated('f', 'f', relative + segment.payload_octets,
+                    &RareStats::TcpEnd::last_fin);
   } else if (Has(segment, kRst)) {
-    unless_repeated('r', 'r', relative, me.last_rst);
+    unless_repeated('r', 'r', relative, &RareStats::TcpEnd::last_rst);
   } else if (segment.payload_octets > 0) {
-    history.AddOnce(side, 'd');
+    history.AddOnce(me.side, 'd', rare);
   } else if (Has(segment, kAck)) {
-    history.AddOnce(side, 'a');
+    history.AddOnce(me.side, 'a', rare);
   }
 }
 
-void TcpConnection::WindowLetter(Side side, End& me, const End& peer,
-                                 const TcpSegment& segment, History& history) {
+void TcpConnection::WindowLetter(Party me, const TcpSegment& segment,
+                                 History& history, RareLoan& rare) const {
   if (segment.window == 0 && !Has(segment, kRst) &&
-      peer.state != Endpoint::kClosed && me.state != Endpoint::kReset) {
-    ++me.zero_windows;
-    history.AddLogScaled(side, 'w', me.zero_windows);
+      StateOf(Other(me.side)).now != Endpoint::kClosed &&
+      me.state.now != Endpoint::kReset) {
+    const std::uint32_t count =
+        ++rare.Write().tcp_ends[me.Index()].zero_windows;
+    history.AddLogScaled(me.side, 'w', count, rare);
   }
 }
 
-void TcpConnection::Acknowledge(End& peer, const TcpSegment& segment) {
+void TcpConnection::Acknowledge(Party peer, const TcpSegment& segment) {
   const std::uint32_t ack = segment.acknowledgment;
-  if (peer.state == Endpoint::kInactive) {
-    peer.start_sequence = ack - 1;
-    peer.acknowledged = ack - 1;
-    peer.next_sequence = ack - 1;
-    peer.delivered = ack;
+  End& end = peer.end;
+  if (peer.state.now == Endpoint::kInactive) {
+    end.start_sequence = ack - 1;
+    end.acknowledged = ack - 1;
+    end.next_sequence = ack - 1;
+    end.delivered = ack;
     return;
   }
-  const std::int32_t advance = Distance(ack, peer.acknowledged);
+  const std::int32_t advance = Distance(ack, end.acknowledged);
   const bool wild = ack == 0 && std::abs(advance) > kWildJump;
   if (!Has(segment, kRst) && !wild && advance > 0 &&
-      (peer.start_is_far || Distance(ack, peer.start_sequence) >= 0)) {
-    peer.acknowledged = ack;
+      (peer.state.start_is_far || Distance(ack, end.start_sequence) >= 0)) {
+    end.acknowledged = ack;
   }
 }
 
 // Answers whether the letter for a retransmission is due.
-bool TcpConnection::AdvanceSequence(Side side, End& me,
-                                    const TcpSegment& segment,
-                                    History& history) {
+bool TcpConnection::AdvanceSequence(Party me, const TcpSegment& segment,
+                                    History& history, RareLoan& rare) {
   const std::uint32_t end = SegmentEnd(segment);
-  const std::int32_t advance = Distance(end, me.next_sequence);
+  const std::int32_t advance = Distance(end, me.end.next_sequence);
   if ((Has(segment, kSyn) || Has(segment, kRst)) &&
       (advance > kWildJump || advance < -kWildJump)) {
     return false;
   }
   const bool first_data_is_fin =
-      Has(segment, kFin) && me.next_sequence == me.start_sequence + 1;
-  if (me.state == Endpoint::kReset && !first_data_is_fin) {
+      Has(segment, kFin) && me.end.next_sequence == me.end.start_sequence + 1;
+  if (me.state.now == Endpoint::kReset && !first_data_is_fin) {
     return false;
   }
   if (first_data_is_fin || advance > 0) {
@@ -163,105 +179,125 @@ bool TcpConnection::AdvanceSequence(Side side, End& me,
   if (StreamLength(segment) == 0 || segment.continuation) {
     return false;  // of a segment in fragments, the first one tells
   }
-  ++me.retransmitted;
-  history.AddLogScaled(side, 't', me.retransmitted);
+  const std::uint32_t count = ++rare.Write().tcp_ends[me.Index()].retransmitted;
+  history.AddLogScaled(me.side, 't', count, rare);
   return true;
 }
 
 // Which of the stream was seen. Of a segment that was cut by the snap length,
 // all: the wire carried it.
-void TcpConnection::SeeData(End& me, const TcpSegment& segment,
-                            BlockPool& blocks) {
-  if (StreamLength(segment) == 0 || me.gaps_unknown ||
-      (!me.start_is_far && Distance(segment.sequence, me.start_sequence) < 0)) {
+void TcpConnection::SeeData(Party me, const TcpSegment& segment,
+                            Environment& environment) {
+  if (StreamLength(segment) == 0 || me.state.gaps_unknown ||
+      (!me.state.start_is_far &&
+       Distance(segment.sequence, me.end.start_sequence) < 0)) {
     return;
   }
   std::uint32_t begin = segment.sequence + (Has(segment, kSyn) ? 1 : 0);
   const std::uint32_t end = begin + segment.payload_octets;
-  if (Distance(me.acknowledged, begin) > 0) {
-    begin = me.acknowledged;
+  if (Distance(me.end.acknowledged, begin) > 0) {
+    begin = me.end.acknowledged;
   }
-  if (Distance(end, begin) <= 0 || Distance(end, me.delivered) <= 0) {
+  if (Distance(end, begin) <= 0 || Distance(end, me.end.delivered) <= 0) {
     return;
   }
-  if (Distance(begin, me.delivered) > 0) {
-    KeepBlock(me, begin, end, blocks);
+  if (Distance(begin, me.end.delivered) > 0) {
+    KeepBlock(me, begin, end, environment);
     return;
   }
-  me.delivered = end;
-  if (me.blocks != BlockPool::kNone) {
-    me.delivered = blocks[me.blocks].Advance(end);
-    if (blocks[me.blocks].Empty()) {
-      blocks.Return(me.blocks);
+  me.end.delivered = end;
+  if (me.state.has_blocks) {
+    StreamBlocks& seen =
+        environment.blocks[environment.rare.Read().tcp_ends[me.Index()].blocks];
+    me.end.delivered = seen.Advance(end);
+    if (seen.Empty()) {
+      ForgetBlocks(me, environment);
     }
   }
 }
 
-void TcpConnection::KeepBlock(End& me, std::uint32_t begin, std::uint32_t end,
-                              BlockPool& blocks) {
-  // Beyond these the segments are no stream that anybody receives.
-  constexpr std::uint64_t kMostUnacknowledged = 16'384;
-  constexpr std::uint64_t kMostOctets = 10 << 20;
-  if (me.blocks == BlockPool::kNone) {
-    me.blocks = blocks.Lend();
-  }
-  if (me.blocks == BlockPool::kNone) {
-    me.gaps_unknown = true;
-    return;
-  }
-  blocks[me.blocks].Insert(begin, end);
-  const bool ever_acknowledged =
-      me.start_is_far || Distance(me.acknowledged, me.start_sequence + 1) > 0;
-  if (blocks[me.blocks].Octets() >
-      (ever_acknowledged ? kMostOctets : kMostUnacknowledged)) {
-    me.gaps_unknown = true;
-    blocks.Return(me.blocks);
+void TcpConnection::ForgetBlocks(Party me, Environment& environment) {
+  if (me.state.has_blocks) {
+    environment.blocks.Return(
+        environment.rare.Write().tcp_ends[me.Index()].blocks);
+    me.state.has_blocks = false;
   }
 }
 
-// Octets that the other side acknowledged to `side`, but that were not seen.
-// They count, and have a letter, in connections whose opening was seen.
-std::uint32_t TcpConnection::FindGaps(Side side, BlockPool& blocks,
-                                      History& history) {
-  End& me = At(side);
-  std::uint32_t acknowledged = me.acknowledged;
-  if (me.fin_seen && Distance(acknowledged, me.stream_end) > 0) {
-    acknowledged = me.stream_end;  // FIN takes a number, and is no octet
+void TcpConnection::KeepBlock(Party me, std::uint32_t begin, std::uint32_t end,
+                              Environment& environment) {
+  // Beyond these the segments are no stream that anybody receives.
+  constexpr std::uint64_t kMostUnacknowledged = 16'384;
+  constexpr std::uint64_t kMostOctets = 10 << 20;
+  BlockPool::Index& blocks =
+      environment.rare.Write().tcp_ends[me.Index()].blocks;
+  if (!me.state.has_blocks) {
+    blocks = environment.blocks.Lend();
+    me.state.has_blocks = blocks != BlockPool::kNone;
   }
-  if (me.gaps_unknown || Distance(acknowledged, me.delivered) <= 0) {
+  if (!me.state.has_blocks) {
+    me.state.gaps_unknown = true;
+    return;
+  }
+  StreamBlocks& seen = environment.blocks[blocks];
+  seen.Insert(begin, end);
+  const bool ever_acknowledged =
+      me.state.start_is_far ||
+      Distance(me.end.acknowledged, me.end.start_sequence + 1) > 0;
+  if (seen.Octets() > (ever_acknowledged ? kMostOctets : kMostUnacknowledged)) {
+    me.state.gaps_unknown = true;
+    ForgetBlocks(me, environment);
+  }
+}
+
+// Octets that the other side acknowledged to this one, but that were not seen.
+// They count, and have a letter, in connections whose opening was seen.
+std::uint32_t TcpConnection::FindGaps(Party me, Environment& environment,
+                                      History& history) {
+  RareLoan& rare = environment.rare;
+  std::uint32_t acknowledged = me.end.acknowledged;
+  if (me.state.fin_seen) {
+    // FIN takes a number, and is no octet.
+    const std::uint32_t end = rare.Read().tcp_ends[me.Index()].stream_end;
+    if (Distance(acknowledged, end) > 0) {
+      acknowledged = end;
+    }
+  }
+  if (me.state.gaps_unknown || Distance(acknowledged, me.end.delivered) <= 0) {
     return 0;
   }
-  const auto opened = [](const End& end) {
-    return end.state == Endpoint::kEstablished ||
-           (end.state == Endpoint::kClosed &&
+  const auto opened = [](const EndState& end) {
+    return end.now == Endpoint::kEstablished ||
+           (end.now == Endpoint::kClosed &&
             end.previous == Endpoint::kEstablished);
   };
-  const bool counts = opened(ends_[0]) && opened(ends_[1]);
+  const bool counts = opened(states_[0]) && opened(states_[1]);
   std::uint32_t missing = 0;
   const auto hole = [&](std::uint32_t octets) {
     if (counts) {
       missing += octets;
-      ++me.gaps;
-      history.AddLogScaled(side, 'g', me.gaps);
+      const std::uint32_t count = ++rare.Write().tcp_ends[me.Index()].gaps;
+      history.AddLogScaled(me.side, 'g', count, rare);
     }
   };
-  if (me.blocks == BlockPool::kNone) {
-    hole(acknowledged - me.delivered);
-    me.delivered = acknowledged;
+  if (!me.state.has_blocks) {
+    hole(acknowledged - me.end.delivered);
+    me.end.delivered = acknowledged;
     return missing;
   }
-  StreamBlocks& seen = blocks[me.blocks];
-  seen.ForEachHole(me.delivered, acknowledged, hole);
-  me.delivered = seen.Advance(acknowledged);
+  StreamBlocks& seen =
+      environment.blocks[rare.Read().tcp_ends[me.Index()].blocks];
+  seen.ForEachHole(me.end.delivered, acknowledged, hole);
+  me.end.delivered = seen.Advance(acknowledged);
   if (seen.Empty()) {
-    blocks.Return(me.blocks);
+    ForgetBlocks(me, environment);
   }
   return missing;
 }
 
-// Retransmissions make it ambiguous which packet was answered; the last one is
-// the closest to the path.
-void TcpConnection::TimeHandshake(Side side, const TcpSegment& segment,
+// Answers whether the segment completes it. Retransmissions make it ambiguous
+// which packet was answered; the last one is the closest to the path.
+bool TcpConnection::TimeHandshake(Side side, const TcpSegment& segment,
                                   Timestamp time) {
   const auto since_last_step = [&] {
     constexpr std::int64_t kMost = 0xffffffff;
@@ -272,39 +308,45 @@ void TcpConnection::TimeHandshake(Side side, const TcpSegment& segment,
         std::clamp<std::int64_t>(micros, 1, kMost));
   };
   const bool syn = Has(segment, kSyn) && ControlBits(segment) == 1;
-  const End& initiator = At(Side::kInitiator);
+  if (HandshakeDone()) {
+    return false;
+  }
+  EndState& initiator = states_[0];
   if (syn && !Has(segment, kAck) && side == Side::kInitiator &&
       handshake_server_time_ == 0) {
-    handshake_begun_ = true;
+    initiator.handshake_begun = true;
     handshake_step_ = time;
   } else if (syn && Has(segment, kAck) && side == Side::kResponder &&
-             initiator.state != Endpoint::kInactive &&
-             Distance(segment.acknowledgment, initiator.start_sequence) > 0 &&
-             handshake_begun_ && !handshake_done_) {
+             initiator.now != Endpoint::kInactive &&
+             Distance(segment.acknowledgment, ends_[0].start_sequence) > 0 &&
+             initiator.handshake_begun) {
     if (handshake_server_time_ == 0) {
       handshake_server_time_ = since_last_step();
     }
     handshake_step_ = time;
-  } else if (!handshake_done_ && CompletesHandshake(side, segment)) {
+  } else if (CompletesHandshake(side, segment)) {
+    initiator.handshake_done = true;
     handshake_client_time_ = handshake_server_time_ > 0 ? since_last_step() : 0;
+    return true;
   }
+  return false;
 }
 
-void TcpConnection::ReturnBlocks(BlockPool& blocks) {
-  for (End& end : ends_) {
+void TcpConnection::ReturnBlocks(BlockPool& blocks, RareStats& rare) {
+  for (RareStats::TcpEnd& end : rare.tcp_ends) {
     blocks.Return(end.blocks);
   }
 }
 
 void TcpConnection::FromInactive(Side side, const TcpSegment& segment) {
-  End& me = At(side);
-  End& peer = At(Other(side));
+  EndState& me = At(side).state;
+  EndState& peer = At(Other(side)).state;
   if (Has(segment, kSyn)) {
     if (side == Side::kInitiator) {
       me.Become(Has(segment, kAck) ? Endpoint::kSynAckSent
                                    : Endpoint::kSynSent);
     } else {
-      if (peer.state == Endpoint::kSynSent) {
+      if (peer.now == Endpoint::kSynSent) {
         peer.Become(Endpoint::kEstablished);
       }
       me.Become(Endpoint::kEstablished);
@@ -316,24 +358,24 @@ void TcpConnection::FromInactive(Side side, const TcpSegment& segment) {
   if (Has(segment, kRst)) {
     me.Become(Endpoint::kReset);
   }
-  if (me.state != Endpoint::kInactive) {
+  if (me.now != Endpoint::kInactive) {
     return;
   }
   if (side == Side::kResponder && segment.payload_octets == 0 &&
-      peer.state == Endpoint::kSynSent) {
+      peer.now == Endpoint::kSynSent) {
     return;  // an ACK to a SYN that is no SYN-ACK: nothing is agreed yet
   }
-  me.Become(Has(segment, kAck) && peer.state == Endpoint::kEstablished
+  me.Become(Has(segment, kAck) && peer.now == Endpoint::kEstablished
                 ? Endpoint::kEstablished
                 : Endpoint::kPartial);
 }
 
 void TcpConnection::AdvanceState(Side side, const TcpSegment& segment) {
-  End& me = At(side);
-  End& peer = At(Other(side));
+  EndState& me = At(side).state;
+  EndState& peer = At(Other(side)).state;
   const bool fin = Has(segment, kFin);
   const bool rst = Has(segment, kRst);
-  switch (me.state) {
+  switch (me.now) {
     case Endpoint::kInactive:
       FromInactive(side, segment);
       return;
@@ -348,22 +390,22 @@ void TcpConnection::AdvanceState(Side side, const TcpSegment& segment) {
       return;
     case Endpoint::kPartial:
     case Endpoint::kEstablished:
-      if (me.state == Endpoint::kPartial && Has(segment, kSyn) &&
-          !Has(segment, kAck) && peer.state == Endpoint::kInactive) {
+      if (me.now == Endpoint::kPartial && Has(segment, kSyn) &&
+          !Has(segment, kAck) && peer.now == Endpoint::kInactive) {
         me.Become(Endpoint::kSynSent);
       }
       if (rst) {
         me.Become(Endpoint::kReset);
       } else if (fin) {
         me.Become(Endpoint::kClosed);
-        if (peer.state == Endpoint::kReset &&
+        if (peer.now == Endpoint::kReset &&
             peer.previous == Endpoint::kClosed) {
           peer.Become(Endpoint::kClosed);
         }
       }
       return;
     case Endpoint::kClosed:
-      if (rst && peer.state != Endpoint::kClosed) {
+      if (rst && peer.now != Endpoint::kClosed) {
         me.Become(Endpoint::kReset);
       }
       return;
@@ -374,22 +416,21 @@ void TcpConnection::AdvanceState(Side side, const TcpSegment& segment) {
 
 bool TcpConnection::IsSynAfterSynAck(Side side, const TcpSegment& segment,
                                      const History& history) const {
-  const End& me = At(side);
-  return side == Side::kResponder && me.state == Endpoint::kInactive &&
-         At(Side::kInitiator).state == Endpoint::kSynAckSent &&
+  return side == Side::kResponder && StateOf(side).now == Endpoint::kInactive &&
+         StateOf(Side::kInitiator).now == Endpoint::kSynAckSent &&
          Has(segment, kSyn) && !Has(segment, kAck) &&
-         ControlBits(segment) == 1 && history.Letters() == "H" &&
-         segment.sequence == me.start_sequence;
+         ControlBits(segment) == 1 && history.IsLoneSynAck() &&
+         segment.sequence == EndOf(side).start_sequence;
 }
 
 bool TcpConnection::CompletesHandshake(Side side,
                                        const TcpSegment& segment) const {
-  const End& peer = At(Other(side));
   return side == Side::kInitiator && Has(segment, kAck) &&
          !Has(segment, kSyn) && !Has(segment, kRst) &&
-         At(side).state == Endpoint::kEstablished &&
-         peer.state == Endpoint::kEstablished &&
-         Distance(segment.acknowledgment, peer.start_sequence) > 0;
+         StateOf(side).now == Endpoint::kEstablished &&
+         StateOf(Other(side)).now == Endpoint::kEstablished &&
+         Distance(segment.acknowledgment, EndOf(Other(side)).start_sequence) >
+             0;
 }
 
 TcpConnection::Outcome TcpConnection::Add(Side side, const TcpSegment& segment,
@@ -397,75 +438,74 @@ TcpConnection::Outcome TcpConnection::Add(Side side, const TcpSegment& segment,
                                           Environment environment) {
   Outcome outcome;
   const bool may_flip = environment.may_flip;
-  BlockPool& blocks = environment.blocks;
+  RareLoan& rare = environment.rare;
   const bool plain = ControlBits(segment) == 0 &&
                      (segment.payload_octets > 0 || Has(segment, kAck));
-  if (may_flip && plain && history.Letters() == "H") {
-    std::swap(ends_[0], ends_[1]);
+  if (may_flip && plain && history.IsLoneSynAck()) {
+    SwapEnds(rare);
     history.RewriteLoneSynAck();
     outcome.flipped = true;
     side = Other(side);
   }
   const bool reordered = may_flip && IsSynAfterSynAck(side, segment, history);
-  TimeHandshake(side, segment, time);
-  if (!handshake_done_ && CompletesHandshake(side, segment)) {
-    handshake_done_ = true;
-    outcome.established = true;
-  }
+  outcome.established = TimeHandshake(side, segment, time);
 
-  const bool begins = StartSequence(At(side), segment, blocks);
-  FlagLetter(side, At(side), segment, history);
-  WindowLetter(side, At(side), At(Other(side)), segment, history);
+  const Party me = At(side);
+  const Party peer = At(Other(side));
+  const bool begins = StartSequence(me, segment, environment);
+  FlagLetter(me, segment, history, rare);
+  WindowLetter(me, segment, history, rare);
   if (Has(segment, kAck)) {
-    Acknowledge(At(Other(side)), segment);
+    Acknowledge(peer, segment);
   }
   // Data that comes with the SYN (RFC 7413) has the letter, in Zeek too, but is
   // new.
   outcome.retransmission =
-      AdvanceSequence(side, At(side), segment, history) && !begins;
-  SeeData(At(side), segment, blocks);
+      AdvanceSequence(me, segment, history, rare) && !begins;
+  SeeData(me, segment, environment);
 
   if (reordered) {
-    At(side).Become(Endpoint::kEstablished);
-    At(Other(side)).Become(Endpoint::kEstablished);
-    std::swap(ends_[0], ends_[1]);
-    history.AddFlip();
+    me.state.Become(Endpoint::kEstablished);
+    peer.state.Become(Endpoint::kEstablished);
+    SwapEnds(rare);
+    history.AddFlip(rare);
     outcome.flipped = true;
     return outcome;
   }
   AdvanceState(side, segment);
-  outcome.missing_octets = FindGaps(Other(side), blocks, history);
+  outcome.missing_octets = FindGaps(peer, environment, history);
   return outcome;
 }
 
 bool TcpConnection::IsReplacedBy(Side side, const TcpSegment& segment) const {
-  const End& initiator = At(Side::kInitiator);
-  const End& responder = At(Side::kResponder);
+  const Endpoint initiator = StateOf(Side::kInitiator).now;
+  const Endpoint responder = StateOf(Side::kResponder).now;
   if (!Has(segment, kSyn)) {
     return false;
   }
-  if (Has(segment, kAck) && initiator.state != Endpoint::kInactive) {
+  if (Has(segment, kAck) && initiator != Endpoint::kInactive) {
     return false;
   }
-  const auto ended = [](const End& end) {
-    return end.state == Endpoint::kClosed || end.state == Endpoint::kReset;
+  const auto ended = [](Endpoint end) {
+    return end == Endpoint::kClosed || end == Endpoint::kReset;
   };
   if (ended(initiator) || ended(responder)) {
     return true;
   }
   // The SYN that belongs before a SYN-ACK which was seen first.
-  if (side == Side::kResponder && initiator.state == Endpoint::kSynAckSent &&
-      responder.state == Endpoint::kInactive &&
-      segment.sequence == responder.start_sequence) {
+  const std::uint32_t expected = EndOf(Side::kResponder).start_sequence;
+  if (side == Side::kResponder && initiator == Endpoint::kSynAckSent &&
+      responder == Endpoint::kInactive && segment.sequence == expected) {
     return false;
   }
-  return segment.sequence !=
-         (Has(segment, kAck) ? responder : initiator).start_sequence;
+  return segment.sequence != (Has(segment, kAck)
+                                  ? expected
+                                  : EndOf(Side::kInitiator).start_sequence);
 }
 
 TcpState TcpConnection::State() const {
-  const Endpoint initiator = ends_[0].state;
-  const Endpoint responder = ends_[1].state;
+  const Endpoint initiator = states_[0].now;
+  const Endpoint responder = states_[1].now;
   const auto either = [&](Endpoint state) {
     return initiator == state || responder == state;
   };
@@ -475,7 +515,7 @@ TcpState TcpConnection::State() const {
   if (either(Endpoint::kClosed)) {
     return initiator == responder ? TcpState::kClosed : TcpState::kClosing;
   }
-  if (handshake_done_) {
+  if (HandshakeDone()) {
     return TcpState::kEstablished;
   }
   if (either(Endpoint::kPartial)) {
@@ -499,11 +539,11 @@ bool TcpConnection::OverAndAcknowledged() const {
 }
 
 std::uint32_t TcpConnection::StreamOctets(Side side) const {
-  const End& me = At(side);
-  const End& peer = At(Other(side));
+  const End& me = EndOf(side);
+  const EndState& state = StateOf(side);
   const bool acked = me.acknowledged != me.start_sequence;
-  if (me.state == Endpoint::kReset && me.previous == Endpoint::kSynSent &&
-      peer.state == Endpoint::kInactive && acked) {
+  if (state.now == Endpoint::kReset && state.previous == Endpoint::kSynSent &&
+      StateOf(Other(side)).now == Endpoint::kInactive && acked) {
     return 0;
   }
   const std::uint32_t sent = me.next_sequence - me.start_sequence;
@@ -512,14 +552,13 @@ std::uint32_t TcpConnection::StreamOctets(Side side) const {
       Distance(me.next_sequence, me.acknowledged) > 0 ? sent : confirmed;
   octets -= octets > 0 ? 1 : 0;  // SYN
   const bool fin =
-      me.state == Endpoint::kClosed || me.previous == Endpoint::kClosed;
+      state.now == Endpoint::kClosed || state.previous == Endpoint::kClosed;
   return fin && octets > 0 ? octets - 1 : octets;
 }
 
 // The letters of a connection that was reset by its initiator before any
 // answer: a SYN, then the RST with nothing but S, T, W, D and ^ between.
-std::string_view TcpConnection::ResetState(const History& history) {
-  std::string_view letters = history.Letters();
+std::string_view TcpConnection::ResetState(std::string_view letters) {
   if (!letters.empty() && letters.front() == '^') {
     letters.remove_prefix(1);
   }
@@ -531,9 +570,10 @@ std::string_view TcpConnection::ResetState(const History& history) {
   return reset != std::string_view::npos && reset < other ? "RSTOS0" : "OTH";
 }
 
-std::string_view TcpConnection::ConnectionState(const History& history) const {
-  const Endpoint o = ends_[0].state;
-  const Endpoint r = ends_[1].state;
+std::string_view TcpConnection::ConnectionState(
+    std::string_view history) const {
+  const Endpoint o = states_[0].now;
+  const Endpoint r = states_[1].now;
   const bool o_silent = o == Endpoint::kInactive || o == Endpoint::kPartial;
   const bool r_silent = r == Endpoint::kInactive || r == Endpoint::kPartial;
   if (r == Endpoint::kReset) {

@@ -12,6 +12,7 @@
 #include "tracker/gap_tracker.h"
 #include "tracker/history.h"
 #include "tracker/packet.h"
+#include "tracker/rare_stats.h"
 #include "tracker/time.h"
 
 namespace tracker {
@@ -50,12 +51,13 @@ class TcpConnection {
     bool operator==(const Outcome&) const = default;
   };
 
-  // What all connections of a tracker share.
+  // What is beside the connection.
   struct Environment {
     // A reordered handshake turns the roles round, before the letters that
     // follow; then `flipped` is set and the sender is the other side.
     bool may_flip;
     BlockPool& blocks;
+    RareLoan rare;  // of this flow
   };
 
   // Most segments: the next in order, of an open connection, acknowledging
@@ -67,8 +69,8 @@ class TcpConnection {
   Outcome Add(Side side, const TcpSegment& segment, Timestamp time,
               History& history, Environment environment);
 
-  // Before the connection goes.
-  void ReturnBlocks(BlockPool& blocks);
+  // Before the connection's rare part goes.
+  static void ReturnBlocks(BlockPool& blocks, RareStats& rare);
 
   // A SYN that cannot belong to this connection: port reuse. A retransmitted
   // SYN, or the halves of one handshake in reverse order, are no reuse.
@@ -82,62 +84,80 @@ class TcpConnection {
     return handshake_server_time_;
   }
   [[nodiscard]] std::uint32_t HandshakeClientTime() const {
-    return handshake_client_time_;
+    return HandshakeDone() ? handshake_client_time_ : 0;
   }
   // Both sides sent FIN, or one sent RST.
   [[nodiscard]] bool Over() const {
-    const Endpoint a = ends_[0].state;
-    const Endpoint b = ends_[1].state;
+    const Endpoint a = states_[0].now;
+    const Endpoint b = states_[1].now;
     return a == Endpoint::kReset || b == Endpoint::kReset ||
            (a == Endpoint::kClosed && b == Endpoint::kClosed);
   }
   // Over, and the last FIN was acknowledged: nothing more is to be expected.
   [[nodiscard]] bool OverAndAcknowledged() const;
 
-  // Zeek's conn_state, "S0", "SF", "REJ", ...
-  [[nodiscard]] std::string_view ConnectionState(const History& history) const;
+  // Zeek's conn_state, "S0", "SF", "REJ", ..., given the letters.
+  [[nodiscard]] std::string_view ConnectionState(
+      std::string_view history) const;
 
-  bool operator==(const TcpConnection&) const = default;
+  bool operator==(const TcpConnection& other) const {
+    return ends_ == other.ends_ && states_ == other.states_ &&
+           handshake_server_time_ == other.handshake_server_time_ &&
+           (HandshakeDone()
+                ? handshake_client_time_ == other.handshake_client_time_
+                : handshake_step_ == other.handshake_step_);
+  }
 
  private:
   struct End {
     std::uint32_t start_sequence = 0;
     std::uint32_t next_sequence = 0;  // highest end of a segment
     std::uint32_t acknowledged = 0;   // highest acknowledgment by the peer
-    std::uint32_t last_syn = 0;  // relative sequence of the last such packet
-    std::uint32_t last_fin = 0;
-    std::uint32_t last_rst = 0;
-    std::uint32_t stream_end =
-        0;  // where the first FIN says it is; if fin_seen
-    std::uint32_t retransmitted = 0;  // segments that brought nothing new
-    std::uint32_t zero_windows = 0;
-    std::uint32_t gaps = 0;
     std::uint32_t delivered = 0;  // all of the stream before it was seen, or
                                   // given up
-    BlockPool::Index blocks = BlockPool::kNone;  // what was seen behind it
-    Endpoint state = Endpoint::kInactive;
-    Endpoint previous = Endpoint::kInactive;
-    bool fin_seen = false;
-    bool gaps_unknown = false;  // too much to keep
-    bool start_is_far = false;  // so many octets ago that it cannot be compared
-
     bool operator==(const End&) const = default;
-    void AdvanceTo(std::uint32_t sequence) {
-      next_sequence = sequence;
-      start_is_far = start_is_far || (sequence - start_sequence) >> 30 != 0;
-    }
+  };
+  struct EndState {
+    Endpoint now : 4 = Endpoint::kInactive;
+    Endpoint previous : 4 = Endpoint::kInactive;
+    bool fin_seen : 1 = false;
+    bool has_blocks : 1 = false;    // something was seen behind a hole
+    bool gaps_unknown : 1 = false;  // too much to keep
+    bool start_is_far : 1 = false;  // so many octets ago that it cannot be
+                                    // compared
+    // Of the initiator only: its SYN was seen; and the end of the handshake.
+    bool handshake_begun : 1 = false;
+    bool handshake_done : 1 = false;
+
+    bool operator==(const EndState&) const = default;
     void Become(Endpoint next) {
-      previous = state;
-      state = next;
+      previous = now;
+      now = next;
+    }
+  };
+  // Both, and the side they are of.
+  struct Party {
+    Side side;
+    End& end;
+    EndState& state;
+
+    void AdvanceTo(std::uint32_t sequence) const {
+      end.next_sequence = sequence;
+      state.start_is_far =
+          state.start_is_far || (sequence - end.start_sequence) >> 30 != 0;
+    }
+    [[nodiscard]] std::size_t Index() const {
+      return static_cast<std::size_t>(side);
     }
   };
 
+  [[nodiscard]] bool HandshakeDone() const { return states_[0].handshake_done; }
   // Data and acknowledgments move it, and only SYN, FIN and RST its state.
   [[nodiscard]] bool IsOpen() const {
-    const Endpoint a = ends_[0].state;
-    const Endpoint b = ends_[1].state;
+    const Endpoint a = states_[0].now;
+    const Endpoint b = states_[1].now;
     if (a == Endpoint::kEstablished && b == Endpoint::kEstablished) {
-      return handshake_done_;
+      return HandshakeDone();
     }
     const auto open = [](Endpoint end) {
       return end == Endpoint::kEstablished || end == Endpoint::kPartial;
@@ -145,31 +165,40 @@ class TcpConnection {
     return open(a) && open(b);
   }
   // Whether all of the stream up to `next_sequence` was seen.
-  static bool IsWhole(const End& end) {
-    return end.blocks == BlockPool::kNone && !end.gaps_unknown &&
-           end.delivered == end.next_sequence;
+  [[nodiscard]] bool IsWhole(std::size_t index) const {
+    return !states_[index].has_blocks && !states_[index].gaps_unknown &&
+           ends_[index].delivered == ends_[index].next_sequence;
   }
 
-  End& At(Side side) { return ends_[static_cast<std::size_t>(side)]; }
-  [[nodiscard]] const End& At(Side side) const {
+  Party At(Side side) {
+    const auto index = static_cast<std::size_t>(side);
+    return {side, ends_[index], states_[index]};
+  }
+  [[nodiscard]] const End& EndOf(Side side) const {
     return ends_[static_cast<std::size_t>(side)];
   }
+  [[nodiscard]] const EndState& StateOf(Side side) const {
+    return states_[static_cast<std::size_t>(side)];
+  }
+  void SwapEnds(RareLoan& rare);
 
   // The steps of Add(), in its order.
-  static bool StartSequence(End& me, const TcpSegment& segment,
-                            BlockPool& blocks);
-  static void FlagLetter(Side side, End& me, const TcpSegment& segment,
-                         History& history);
-  static void WindowLetter(Side side, End& me, const End& peer,
-                           const TcpSegment& segment, History& history);
-  static void Acknowledge(End& peer, const TcpSegment& segment);
-  static bool AdvanceSequence(Side side, End& me, const TcpSegment& segment,
-                              History& history);
-  static void SeeData(End& me, const TcpSegment& segment, BlockPool& blocks);
-  static void KeepBlock(End& me, std::uint32_t begin, std::uint32_t end,
-                        BlockPool& blocks);
-  std::uint32_t FindGaps(Side side, BlockPool& blocks, History& history);
-  void TimeHandshake(Side side, const TcpSegment& segment, Timestamp time);
+  static bool StartSequence(Party me, const TcpSegment& segment,
+                            Environment& environment);
+  static void FlagLetter(Party me, const TcpSegment& segment, History& history,
+                         RareLoan& rare);
+  void WindowLetter(Party me, const TcpSegment& segment, History& history,
+                    RareLoan& rare) const;
+  static void Acknowledge(Party peer, const TcpSegment& segment);
+  static bool AdvanceSequence(Party me, const TcpSegment& segment,
+                              History& history, RareLoan& rare);
+  static void SeeData(Party me, const TcpSegment& segment,
+                      Environment& environment);
+  static void KeepBlock(Party me, std::uint32_t begin, std::uint32_t end,
+                        Environment& environment);
+  static void ForgetBlocks(Party me, Environment& environment);
+  std::uint32_t FindGaps(Party me, Environment& environment, History& history);
+  bool TimeHandshake(Side side, const TcpSegment& segment, Timestamp time);
   void AdvanceState(Side side, const TcpSegment& segment);
   void FromInactive(Side side, const TcpSegment& segment);
   [[nodiscard]] bool CompletesHandshake(Side side,
@@ -177,32 +206,37 @@ class TcpConnection {
   // A SYN that belongs before the SYN-ACK that was seen first.
   [[nodiscard]] bool IsSynAfterSynAck(Side side, const TcpSegment& segment,
                                       const History& history) const;
-  static std::string_view ResetState(const History& history);
+  static std::string_view ResetState(std::string_view letters);
   // Octets of payload the side is known to have sent, by sequence numbers.
   [[nodiscard]] std::uint32_t StreamOctets(Side side) const;
 
-  std::array<End, 2> ends_;
-  Timestamp handshake_step_;  // when the last SYN or SYN-ACK came
+  std::array<End, 2> ends_;         // by Side
+  std::array<EndState, 2> states_;  // likewise
   std::uint32_t handshake_server_time_ = 0;
-  std::uint32_t handshake_client_time_ = 0;
-  bool handshake_begun_ = false;  // the SYN was seen
-  bool handshake_done_ = false;
+  // Until the handshake is done, when the last SYN or SYN-ACK came; from then
+  // on, the time of the client.
+  union {
+    Timestamp handshake_step_{};
+    std::uint32_t handshake_client_time_;
+  };
 };
 
 inline bool TcpConnection::AddInOrder(Side side, const TcpSegment& segment,
                                       History& history) {
-  End& me = At(side);
-  End& peer = At(Other(side));
+  const auto index = static_cast<std::size_t>(side);
+  End& me = ends_[index];
+  End& peer = ends_[1 - index];
+  const char letter = segment.payload_octets > 0 ? 'd' : 'a';
   if ((segment.flags & (kSyn | kFin | kRst | kAck)) != kAck ||
       segment.window == 0 || segment.sequence != me.next_sequence ||
       segment.acknowledgment == 0 || segment.continuation || !IsOpen() ||
-      !IsWhole(me) || !IsWhole(peer) ||
+      !IsWhole(0) || !IsWhole(1) ||
       Distance(segment.acknowledgment, peer.acknowledged) < 0 ||
-      Distance(segment.acknowledgment, peer.delivered) > 0) {
+      Distance(segment.acknowledgment, peer.delivered) > 0 ||
+      !history.AddOnceIfRoom(side, letter)) {
     return false;
   }
-  history.AddOnce(side, segment.payload_octets > 0 ? 'd' : 'a');
-  me.AdvanceTo(me.next_sequence + segment.payload_octets);
+  At(side).AdvanceTo(me.next_sequence + segment.payload_octets);
   me.delivered = me.next_sequence;
   peer.acknowledged = segment.acknowledgment;
   return true;

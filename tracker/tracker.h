@@ -27,6 +27,7 @@
 #include <memory>
 #include <optional>
 #include <span>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
@@ -36,6 +37,8 @@
 #include "tracker/extractor.h"
 #include "tracker/flow_index.h"
 #include "tracker/gap_tracker.h"
+#include "tracker/key_store.h"
+#include "tracker/rare_stats.h"
 #include "tracker/slab.h"
 #include "tracker/stats.h"
 #include "tracker/well_known_ports.h"
@@ -49,10 +52,12 @@ template <Extractor E, typename State = NoState>
 class FlowTracker {
  public:
   using Key = typename E::Key;
+  // A view of one flow, valid until the next call that is not const.
   struct Flow {
     Key key;
-    FlowStats stats;
-    [[no_unique_address]] State state;
+    const FlowStats& stats;
+    const RareStats& rare;
+    const State& state;
   };
   // Makes the user state of a new flow from its key; called once per flow.
   using MakeState = std::function<State(const Key&)>;
@@ -97,8 +102,8 @@ class FlowTracker {
   template <typename Sink>
   void SetConfig(const TrackerConfig& config, Sink&& sink);
 
+  [[nodiscard]] std::optional<Flow> Get(const Key& key) const;
   // Valid until the next call that is not const.
-  [[nodiscard]] const Flow* Get(const Key& key) const;
   [[nodiscard]] State* GetMut(const Key& key);
   // Calls visit(flow) for each live flow, oldest interval first.
   template <typename Visit>
@@ -115,14 +120,20 @@ class FlowTracker {
  private:
   enum Ring : std::uint8_t { kTcpRing, kUdpRing, kOtherRing, kClosedRing };
   static constexpr std::size_t kRings = 4;
+  using Keys = KeyStore<Key>;
   struct Entry {
-    Flow flow;
-    std::uint64_t hash = 0;
-    Ring ring = kOtherRing;
+    typename Keys::Kept key;
+    RarePool::Index rare = RarePool::kNone;
+    FlowStats stats;
+    [[no_unique_address]] State state;
   };
+  static_assert(!std::is_same_v<Key, FlowKey> ||
+                    !std::is_same_v<State, NoState> || sizeof(Entry) == 192,
+                "three cache lines a flow");
   struct Item {
     Extracted<Key> extracted;
     std::uint64_t hash = 0;
+    SlotIndex guess = kNoSlot;
     DecodeResult result = DecodeResult::kOk;
   };
   // A packet far in the future, and the flow that it was counted for.
@@ -135,12 +146,17 @@ class FlowTracker {
   void Grow(std::size_t max_flows);
   void MakeRings();
   [[nodiscard]] Duration TimeoutOf(Ring ring) const;
-  static Ring RingOf(std::uint8_t protocol);
+  static Ring RingOf(const FlowStats& stats);
   [[nodiscard]] SlotIndex Find(const Key& key, std::uint64_t hash) const;
-  [[nodiscard]] auto LastSeen() const {
-    return [this](SlotIndex slot) { return slab_[slot].flow.stats.idle_since; };
+  [[nodiscard]] std::uint64_t HashOf(SlotIndex slot) const {
+    return hasher_(keys_.Restore(slab_[slot].key));
   }
-  void FileInRing(SlotIndex slot, Ring ring);
+  [[nodiscard]] Flow View(const Entry& entry) const;
+  RareLoan RareOf(Entry& entry) { return {rares_, entry.rare}; }
+  [[nodiscard]] auto LastSeen() const {
+    return [this](SlotIndex slot) { return slab_[slot].stats.idle_since; };
+  }
+  void FileInRing(SlotIndex slot);
   void AdvanceClock(Timestamp time);
   void ClearSuspect();
   SlotIndex Allocate(const Item& item);
@@ -165,11 +181,13 @@ class FlowTracker {
                        Timestamp now, Sink& sink);
   template <typename Sink>
   SlotIndex Start(const Item& item, Timestamp now, Sink& sink);
-  void OrientNewFlow(const Packet& packet, FlowStats& stats) const;
+  void OrientNewFlow(const Packet& packet, Entry& entry);
   template <typename Sink>
-  Side AdvanceConversation(Flow& flow, const Packet& packet, Side side,
+  Side AdvanceConversation(Entry& entry, const Packet& packet, Side side,
                            Sink& sink);
-  static void Count(const Packet& packet, SideStats& side);
+  template <typename Sink>
+  Side AdvanceTcp(Entry& entry, const Packet& packet, Side side, Sink& sink);
+  void Count(Entry& entry, const Packet& packet, Side side);
   template <typename Sink>
   void CloseIfOver(SlotIndex slot, Timestamp now, Sink& sink);
   template <typename Sink>
@@ -183,8 +201,8 @@ class FlowTracker {
   bool SweepActive(std::size_t& allowed, Sink& sink);
   static Side SideOf(const FlowStats& stats, Orientation orientation);
   // A connection that is over ended by that, whatever made it leave.
-  static EndReason ReasonFor(const Flow& flow, EndReason otherwise);
-  static void FlipSides(FlowStats& stats);
+  static EndReason ReasonFor(const FlowStats& stats, EndReason otherwise);
+  void FlipSides(Entry& entry);
 
   TrackerConfig config_;
   E extractor_;
@@ -193,6 +211,8 @@ class FlowTracker {
   TrackerStats stats_;
 
   Slab<Entry> slab_;
+  Keys keys_;
+  RarePool rares_;
   FlowIndex index_{0};
   ExpiryArray links_;
   BlockPool blocks_;

@@ -108,15 +108,25 @@ void FlowTracker<E, State>::TrackBurst(std::span<const Frame> frames,
       }
     }
     for (std::size_t i = 0; i < burst.size(); ++i) {
-      const Item& item = (*burst_)[i];
+      Item& item = (*burst_)[i];
+      item.guess = kNoSlot;
       if (item.result != DecodeResult::kOk || item.extracted.unsettled) {
         continue;
       }
-      if (const SlotIndex slot = index_.Guess(item.hash); slot != kNoSlot) {
-        slab_.Prefetch(slot);
+      item.guess = index_.Guess(item.hash);
+      if (item.guess != kNoSlot) {
+        slab_.Prefetch(item.guess);
       }
     }
     for (std::size_t i = 0; i < burst.size(); ++i) {
+      // What the key keeps elsewhere: by now, its flow has come.
+      constexpr std::size_t kAhead = 4;
+      if (i + kAhead < burst.size()) {
+        if (const SlotIndex slot = (*burst_)[i + kAhead].guess;
+            slot != kNoSlot) {
+          keys_.Prefetch(slab_[slot].key);
+        }
+      }
       if ((*burst_)[i].result == DecodeResult::kOk) {
         Advance(burst[i], (*burst_)[i], sink);
       }
@@ -141,17 +151,17 @@ Side FlowTracker<E, State>::TrackOne(const Item& item, Timestamp now,
   }
 
   // Beyond this point the packet's flow is in its slot.
-  Flow& flow = slab_[slot].flow;
-  Side side = SideOf(flow.stats, item.extracted.orientation);
+  Entry& entry = slab_[slot];
+  Side side = SideOf(entry.stats, item.extracted.orientation);
   if (item.extracted.one_conversation) {
-    side = AdvanceConversation(flow, packet, side, sink);
+    side = AdvanceConversation(entry, packet, side, sink);
   }
-  Count(packet, flow.stats.sides[static_cast<std::size_t>(side)]);
-  if (!flow.stats.closed) {
-    flow.stats.idle_since = now;
+  Count(entry, packet, side);
+  if (!entry.stats.closed) {
+    entry.stats.idle_since = now;
   }
   if constexpr (WantsPacket<Sink, Flow>) {
-    sink.Packet(flow, side, packet);
+    sink.Packet(View(entry), side, packet);
   }
   CloseIfOver(slot, now, sink);
   return side;
@@ -164,21 +174,21 @@ template <typename Sink>
 SlotIndex FlowTracker<E, State>::EndIfStale(SlotIndex slot,
                                             const Extracted<Key>& extracted,
                                             Timestamp now, Sink& sink) {
-  Flow& flow = slab_[slot].flow;
-  if (now - flow.stats.idle_since >= TimeoutOf(slab_[slot].ring)) {
-    End(slot, ReasonFor(flow, EndReason::kIdleTimeout), sink);
+  const FlowStats& stats = slab_[slot].stats;
+  if (now - stats.idle_since >= TimeoutOf(RingOf(stats))) {
+    End(slot, ReasonFor(stats, EndReason::kIdleTimeout), sink);
     return kNoSlot;
   }
   const Packet& packet = extracted.packet;
   if (extracted.one_conversation && packet.protocol == kTcp &&
       packet.tcp.complete &&
-      flow.stats.tcp.IsReplacedBy(SideOf(flow.stats, extracted.orientation),
-                                  packet.tcp)) {
-    End(slot, ReasonFor(flow, EndReason::kReplaced), sink);
+      stats.tcp.IsReplacedBy(SideOf(stats, extracted.orientation),
+                             packet.tcp)) {
+    End(slot, ReasonFor(stats, EndReason::kReplaced), sink);
     return kNoSlot;
   }
-  if (config_.active_timeout > Duration::zero() && !flow.stats.closed &&
-      now >= IntervalEnd(flow.stats.interval_start)) {
+  if (config_.active_timeout > Duration::zero() && !stats.closed &&
+      now >= IntervalEnd(stats.interval_start)) {
     CutInterval(slot, now, sink);
   }
   return slot;
@@ -193,29 +203,35 @@ SlotIndex FlowTracker<E, State>::Start(const Item& item, Timestamp now,
   }
   const Packet& packet = item.extracted.packet;
   const SlotIndex slot = Allocate(item);
-  FlowStats& stats = slab_[slot].flow.stats;
+  Entry& entry = slab_[slot];
+  FlowStats& stats = entry.stats;
   stats.initiator = item.extracted.orientation;
   stats.protocol = packet.protocol;
   stats.initiator_mac = packet.source_mac;
   stats.responder_mac = packet.destination_mac;
-  stats.segment_id = packet.segment_id;
   stats.interface = packet.interface;
+  if (packet.segment_id != 0) {
+    RareOf(entry).Write().segment_id = packet.segment_id;
+  }
   stats.idle_since = now;
   stats.interval_start = now;
   if (item.extracted.one_conversation) {
-    OrientNewFlow(packet, stats);
+    OrientNewFlow(packet, entry);
   }
-  FileInRing(slot, RingOf(packet.protocol));
+  if (stats.IsIcmp()) {
+    stats.icmp_type_code = {};
+  }
+  FileInRing(slot);
   if constexpr (WantsStarted<Sink, Flow>) {
-    sink.Started(slab_[slot].flow);
+    sink.Started(View(entry));
   }
   return slot;
 }
 
 // Who opened the conversation, when its first packet may come from the middle.
 template <Extractor E, typename State>
-void FlowTracker<E, State>::OrientNewFlow(const Packet& packet,
-                                          FlowStats& stats) const {
+void FlowTracker<E, State>::OrientNewFlow(const Packet& packet, Entry& entry) {
+  FlowStats& stats = entry.stats;
   if (packet.protocol == kIcmp || packet.protocol == kIcmpV6) {
     stats.direction_known = IsIcmpRequest(packet.protocol, packet.icmp_type);
     return;
@@ -238,76 +254,86 @@ void FlowTracker<E, State>::OrientNewFlow(const Packet& packet,
   const bool lower_port =
       tcp && !syn && packet.source_port < packet.destination_port;
   if (!to_server || lower_port) {
-    FlipSides(stats);
-    stats.history.AddFlip();
+    FlipSides(entry);
+    RareLoan rare = RareOf(entry);
+    stats.history.AddFlip(rare);
     stats.direction_known = true;
   }
 }
 
 template <Extractor E, typename State>
 template <typename Sink>
-Side FlowTracker<E, State>::AdvanceConversation(Flow& flow,
+Side FlowTracker<E, State>::AdvanceConversation(Entry& entry,
                                                 const Packet& packet, Side side,
                                                 Sink& sink) {
-  FlowStats& stats = flow.stats;
-  if (packet.protocol == kUdp && !packet.later_fragment) {
-    stats.history.AddOnce(side, 'd');
+  FlowStats& stats = entry.stats;
+  if (packet.protocol == kTcp) {
+    if (packet.tcp.complete &&
+        !stats.tcp.AddInOrder(side, packet.tcp, stats.history)) {
+      return AdvanceTcp(entry, packet, side, sink);
+    }
+  } else if (packet.protocol == kUdp && !packet.later_fragment &&
+             !stats.history.Has(side, 'd')) {
+    RareLoan rare = RareOf(entry);
+    stats.history.AddOnce(side, 'd', rare);
   }
-  if (packet.protocol != kTcp || !packet.tcp.complete) {
-    return side;
-  }
-  if (stats.tcp.AddInOrder(side, packet.tcp, stats.history)) {
-    return side;
-  }
+  return side;
+}
+
+template <Extractor E, typename State>
+template <typename Sink>
+Side FlowTracker<E, State>::AdvanceTcp(Entry& entry, const Packet& packet,
+                                       Side side, Sink& sink) {
+  FlowStats& stats = entry.stats;
   const TcpState before = stats.tcp.State();
   const auto outcome =
       stats.tcp.Add(side, packet.tcp, packet.time, stats.history,
-                    {config_.use_direction_evidence, blocks_});
+                    {config_.use_direction_evidence, blocks_, RareOf(entry)});
   if (outcome.flipped) {
-    FlipSides(stats);
+    FlipSides(entry);
     stats.direction_known = true;
     side = Other(side);
   }
-  stats.sides[static_cast<std::size_t>(side)].retransmitted_packets +=
-      outcome.retransmission ? 1 : 0;
-  stats.sides[static_cast<std::size_t>(Other(side))].missing_octets +=
-      outcome.missing_octets;
+  if (outcome.retransmission) {
+    ++RareOf(entry)
+          .Write()
+          .directions[static_cast<std::size_t>(side)]
+          .retransmitted_packets;
+  }
+  if (outcome.missing_octets > 0) {
+    RareOf(entry)
+        .Write()
+        .directions[static_cast<std::size_t>(Other(side))]
+        .missing_octets += outcome.missing_octets;
+  }
   if (outcome.established) {
     if constexpr (WantsEstablished<Sink, Flow>) {
-      sink.Established(flow);
+      sink.Established(View(entry));
     }
   } else if (stats.tcp.State() != before) {
     if constexpr (WantsStateChange<Sink, Flow>) {
-      sink.StateChange(flow, before);
+      sink.StateChange(View(entry), before);
     }
   }
   return side;
 }
 
 template <Extractor E, typename State>
-void FlowTracker<E, State>::Count(const Packet& packet, SideStats& side) {
-  if (side.packets == 0) {
-    side.first_seen = packet.time;
-    side.last_seen = packet.time;
-    side.class_of_service = packet.class_of_service;
-    side.ttl_minimum = packet.ttl;
-    side.ttl_maximum = packet.ttl;
+void FlowTracker<E, State>::Count(Entry& entry, const Packet& packet,
+                                  Side side) {
+  FlowStats& stats = entry.stats;
+  const auto index = static_cast<std::size_t>(side);
+  if (!stats.sides[index].Count(packet)) {
+    return;
   }
-  ++side.packets;
-  side.octets += packet.octets;
-  side.first_seen = std::min(side.first_seen, packet.time);
-  side.last_seen = std::max(side.last_seen, packet.time);
-  side.ttl_minimum = std::min(side.ttl_minimum, packet.ttl);
-  side.ttl_maximum = std::max(side.ttl_maximum, packet.ttl);
-  side.tcp_flags |= packet.tcp.flags;
-  (side.seen ? side.later_tcp_flags : side.initial_tcp_flags) |=
-      packet.tcp.flags;
-  if (!side.seen) {
-    side.icmp_type = packet.icmp_type;
-    side.icmp_code = packet.icmp_code;
-    side.vlan_id = packet.vlan_id;
-    side.inner_vlan_id = packet.inner_vlan_id;
-    side.seen = true;
+  stats.vlan_id[index] = packet.vlan_id;
+  if (packet.inner_vlan_id != 0) {
+    RareOf(entry).Write().directions[index].inner_vlan_id =
+        packet.inner_vlan_id;
+  }
+  if (stats.IsIcmp()) {
+    stats.icmp_type_code[index] =
+        static_cast<std::uint16_t>(packet.icmp_type << 8 | packet.icmp_code);
   }
 }
 
@@ -316,17 +342,17 @@ template <typename Sink>
 void FlowTracker<E, State>::CloseIfOver(SlotIndex slot, Timestamp now,
                                         Sink& sink) {
   Entry& entry = slab_[slot];
-  FlowStats& stats = entry.flow.stats;
-  if (stats.protocol != kTcp || stats.closed || !stats.tcp.Over()) {
+  FlowStats& stats = entry.stats;
+  if (!stats.IsTcp() || stats.closed || !stats.tcp.Over()) {
     return;
   }
   if (config_.close_linger > Duration::zero()) {
+    rings_[RingOf(stats)].Remove(slot);
     stats.closed = true;
     stats.idle_since = now;
-    rings_[entry.ring].Remove(slot);
-    FileInRing(slot, kClosedRing);
+    FileInRing(slot);
   } else if (stats.tcp.OverAndAcknowledged()) {
-    End(slot, ReasonFor(entry.flow, EndReason::kFin), sink);
+    End(slot, ReasonFor(stats, EndReason::kFin), sink);
   }
 }
 
@@ -335,7 +361,7 @@ template <typename Sink>
 void FlowTracker<E, State>::End(SlotIndex slot, EndReason reason, Sink& sink) {
   ++stats_.ended[static_cast<std::size_t>(reason)];
   if constexpr (WantsEnded<Sink, Flow>) {
-    sink.Ended(slab_[slot].flow, reason);
+    sink.Ended(View(slab_[slot]), reason);
   }
   Free(slot);
 }
@@ -347,37 +373,35 @@ void FlowTracker<E, State>::Evict(Sink& sink) {
   for (RecencyRing& ring : rings_) {
     const SlotIndex slot = ring.Oldest(LastSeen());
     if (slot != kNoSlot &&
-        (oldest == kNoSlot || slab_[slot].flow.stats.idle_since <
-                                  slab_[oldest].flow.stats.idle_since)) {
+        (oldest == kNoSlot ||
+         slab_[slot].stats.idle_since < slab_[oldest].stats.idle_since)) {
       oldest = slot;
     }
   }
-  End(oldest, ReasonFor(slab_[oldest].flow, EndReason::kEvicted), sink);
+  End(oldest, ReasonFor(slab_[oldest].stats, EndReason::kEvicted), sink);
 }
 
 template <Extractor E, typename State>
 template <typename Sink>
 void FlowTracker<E, State>::CutInterval(SlotIndex slot, Timestamp now,
                                         Sink& sink) {
-  Flow& flow = slab_[slot].flow;
+  Entry& entry = slab_[slot];
   // An interval without packets has nothing to report.
-  if (flow.stats.Packets() > 0) {
+  if (entry.stats.Packets() > 0) {
     ++stats_.intervals_reported;
     if constexpr (WantsInterval<Sink, Flow>) {
-      sink.Interval(flow);
+      sink.Interval(View(entry));
     }
   }
-  for (SideStats& side : flow.stats.sides) {
-    SideStats next;
-    next.seen = side.seen;
-    next.initial_tcp_flags = side.initial_tcp_flags;
-    next.icmp_type = side.icmp_type;
-    next.icmp_code = side.icmp_code;
-    next.vlan_id = side.vlan_id;
-    next.inner_vlan_id = side.inner_vlan_id;
-    side = next;
+  for (SideStats& side : entry.stats.sides) {
+    side.Restart();
   }
-  flow.stats.interval_start = now;
+  if (entry.rare != RarePool::kNone) {
+    for (RareStats::Direction& direction : rares_[entry.rare].directions) {
+      direction = {.inner_vlan_id = direction.inner_vlan_id};
+    }
+  }
+  entry.stats.interval_start = now;
   ages_.Remove(slot);
   ages_.Append(slot);
 }
@@ -399,7 +423,7 @@ bool FlowTracker<E, State>::SweepActive(std::size_t& allowed, Sink& sink) {
   }
   SlotIndex slot = ages_.Front();
   while (slot != kNoSlot) {
-    const FlowStats& stats = slab_[slot].flow.stats;
+    const FlowStats& stats = slab_[slot].stats;
     const SlotIndex next = ages_.Next(slot);
     const bool suspected = stats.interval_start > clock_;
     if (!suspected && clock_ < IntervalEnd(stats.interval_start)) {
@@ -436,7 +460,8 @@ bool FlowTracker<E, State>::Sweep(Timestamp now, Sink&& sink) {
     const Timestamp cutoff = clock_ - TimeoutOf(static_cast<Ring>(i));
     sweep_unfinished_ =
         !rings_[i].Advance(cutoff, LastSeen(), [&](SlotIndex slot) {
-          End(slot, ReasonFor(slab_[slot].flow, EndReason::kIdleTimeout), sink);
+          End(slot, ReasonFor(slab_[slot].stats, EndReason::kIdleTimeout),
+              sink);
           --allowed;
           return allowed > 0;
         });
@@ -454,7 +479,7 @@ void FlowTracker<E, State>::Finish(Sink&& sink) {
   }
   while (ages_.Front() != kNoSlot) {
     const SlotIndex slot = ages_.Front();
-    End(slot, ReasonFor(slab_[slot].flow, EndReason::kShutdown), sink);
+    End(slot, ReasonFor(slab_[slot].stats, EndReason::kShutdown), sink);
   }
 }
 
@@ -474,15 +499,18 @@ void FlowTracker<E, State>::SetConfig(const TrackerConfig& config,
 }
 
 template <Extractor E, typename State>
-auto FlowTracker<E, State>::Get(const Key& key) const -> const Flow* {
+auto FlowTracker<E, State>::Get(const Key& key) const -> std::optional<Flow> {
   const SlotIndex slot = Find(key, hasher_(key));
-  return slot == kNoSlot ? nullptr : &slab_[slot].flow;
+  if (slot == kNoSlot) {
+    return std::nullopt;
+  }
+  return View(slab_[slot]);
 }
 
 template <Extractor E, typename State>
 State* FlowTracker<E, State>::GetMut(const Key& key) {
   const SlotIndex slot = Find(key, hasher_(key));
-  return slot == kNoSlot ? nullptr : &slab_[slot].flow.state;
+  return slot == kNoSlot ? nullptr : &slab_[slot].state;
 }
 
 template <Extractor E, typename State>
@@ -490,7 +518,7 @@ template <typename Visit>
 void FlowTracker<E, State>::ForEach(Visit&& visit) const {
   for (SlotIndex slot = ages_.Front(); slot != kNoSlot;
        slot = ages_.Next(slot)) {
-    visit(slab_[slot].flow);
+    visit(View(slab_[slot]));
   }
 }
 
@@ -501,20 +529,26 @@ Side FlowTracker<E, State>::SideOf(const FlowStats& stats,
 }
 
 template <Extractor E, typename State>
-EndReason FlowTracker<E, State>::ReasonFor(const Flow& flow,
+EndReason FlowTracker<E, State>::ReasonFor(const FlowStats& stats,
                                            EndReason otherwise) {
-  if (flow.stats.protocol != kTcp || !flow.stats.tcp.Over()) {
+  if (!stats.IsTcp() || !stats.tcp.Over()) {
     return otherwise;
   }
-  return flow.stats.tcp.State() == TcpState::kReset ? EndReason::kRst
-                                                    : EndReason::kFin;
+  return stats.tcp.State() == TcpState::kReset ? EndReason::kRst
+                                               : EndReason::kFin;
 }
 
 template <Extractor E, typename State>
-void FlowTracker<E, State>::FlipSides(FlowStats& stats) {
+void FlowTracker<E, State>::FlipSides(Entry& entry) {
+  FlowStats& stats = entry.stats;
   stats.initiator = Opposite(stats.initiator);
   std::swap(stats.sides[0], stats.sides[1]);
   std::swap(stats.initiator_mac, stats.responder_mac);
+  std::swap(stats.vlan_id[0], stats.vlan_id[1]);
+  if (entry.rare != RarePool::kNone) {
+    auto& directions = rares_[entry.rare].directions;
+    std::swap(directions[0], directions[1]);
+  }
 }
 
 template <Extractor E, typename State>
@@ -539,7 +573,8 @@ std::vector<Event<typename E::Key>> FlowTracker<E, State>::Track(
                                             .side = Side::kInitiator,
                                             .reason = EndReason::kShutdown,
                                             .key = f.key,
-                                            .stats = f.stats});
+                                            .stats = f.stats,
+                                            .rare = f.rare});
     }
     std::vector<Event<Key>> events;
   };

@@ -13,6 +13,8 @@ FlowTracker<E, State>::FlowTracker(const TrackerConfig& config, E extractor,
       extractor_(std::move(extractor)),
       make_state_(std::move(make_state)),
       hasher_(hasher),
+      keys_(0),
+      rares_(0),
       blocks_(kMaxStreamsWithHoles) {
   config_.max_flows = std::max<std::size_t>(config_.max_flows, 1);
   Grow(config_.max_flows);
@@ -32,10 +34,12 @@ template <Extractor E, typename State>
 void FlowTracker<E, State>::Grow(std::size_t max_flows) {
   Slab<Entry> slab(max_flows);
   ExpiryArray links(max_flows);
+  keys_.Grow(max_flows);
+  rares_.Grow(max_flows);
   index_.Reserve(max_flows);
   for (SlotIndex slot = ages_.Front(); slot != kNoSlot;
        slot = ages_.Next(slot)) {
-    index_.Insert(slab_[slot].hash, slot);
+    index_.Insert(HashOf(slot), slot);
     slab.Construct(slot, std::move(slab_[slot]));
     slab_.Destroy(slot);
   }
@@ -53,7 +57,7 @@ void FlowTracker<E, State>::MakeRings() {
   }
   for (SlotIndex slot = ages_.Front(); slot != kNoSlot;
        slot = ages_.Next(slot)) {
-    FileInRing(slot, slab_[slot].ring);
+    FileInRing(slot);
   }
 }
 
@@ -73,8 +77,11 @@ Duration FlowTracker<E, State>::TimeoutOf(Ring ring) const {
 }
 
 template <Extractor E, typename State>
-auto FlowTracker<E, State>::RingOf(std::uint8_t protocol) -> Ring {
-  switch (protocol) {
+auto FlowTracker<E, State>::RingOf(const FlowStats& stats) -> Ring {
+  if (stats.closed) {
+    return kClosedRing;
+  }
+  switch (stats.protocol) {
     case kTcp:
       return kTcpRing;
     case kUdp:
@@ -88,13 +95,21 @@ template <Extractor E, typename State>
 SlotIndex FlowTracker<E, State>::Find(const Key& key,
                                       std::uint64_t hash) const {
   return index_.Find(
-      hash, [&](SlotIndex slot) { return slab_[slot].flow.key == key; });
+      hash, [&](SlotIndex slot) { return keys_.Same(slab_[slot].key, key); });
 }
 
 template <Extractor E, typename State>
-void FlowTracker<E, State>::FileInRing(SlotIndex slot, Ring ring) {
-  slab_[slot].ring = ring;
-  rings_[ring].File(slot, slab_[slot].flow.stats.idle_since);
+auto FlowTracker<E, State>::View(const Entry& entry) const -> Flow {
+  return {
+      keys_.Restore(entry.key), entry.stats,
+      entry.rare == RarePool::kNone ? RareLoan::kNothing : rares_[entry.rare],
+      entry.state};
+}
+
+template <Extractor E, typename State>
+void FlowTracker<E, State>::FileInRing(SlotIndex slot) {
+  const FlowStats& stats = slab_[slot].stats;
+  rings_[RingOf(stats)].File(slot, stats.idle_since);
 }
 
 // A step this large is believed when two packets in a row agree on it. A quiet
@@ -138,15 +153,15 @@ void FlowTracker<E, State>::ClearSuspect() {
   if (suspect.slot == kNoSlot) {
     return;
   }
-  FlowStats& stats = slab_[suspect.slot].flow.stats;
+  FlowStats& stats = slab_[suspect.slot].stats;
   stats.idle_since = std::min(stats.idle_since, clock_);
   if (stats.interval_start > clock_) {
     stats.interval_start = clock_;
     ages_.Remove(suspect.slot);
     ages_.Append(suspect.slot);
   }
-  rings_[slab_[suspect.slot].ring].Remove(suspect.slot);
-  FileInRing(suspect.slot, slab_[suspect.slot].ring);
+  rings_[RingOf(stats)].Remove(suspect.slot);
+  FileInRing(suspect.slot);
 }
 
 template <Extractor E, typename State>
@@ -159,26 +174,30 @@ SlotIndex FlowTracker<E, State>::Allocate(const Item& item) {
     free_.pop_back();
   }
   const Key& key = item.extracted.key;
-  slab_.Construct(slot, Flow{key, FlowStats{}, make_state_(key)}, item.hash,
-                  kOtherRing);
+  slab_.Construct(slot, keys_.Keep(key), RarePool::kNone, FlowStats{},
+                  make_state_(key));
   index_.Insert(item.hash, slot);
   ages_.Append(slot);
   ++flow_count_;
   ++stats_.flows_created;
-  slab_[slot].flow.stats.id = stats_.flows_created;
+  slab_[slot].stats.SetId(stats_.flows_created);
   return slot;
 }
 
 template <Extractor E, typename State>
 void FlowTracker<E, State>::Free(SlotIndex slot) {
-  const Entry& entry = slab_[slot];
+  Entry& entry = slab_[slot];
   if (suspect_ && suspect_->slot == slot) {
     suspect_->slot = kNoSlot;
   }
-  slab_[slot].flow.stats.tcp.ReturnBlocks(blocks_);
-  rings_[entry.ring].Remove(slot);
+  if (entry.rare != RarePool::kNone) {
+    TcpConnection::ReturnBlocks(blocks_, rares_[entry.rare]);
+    rares_.Return(entry.rare);
+  }
+  rings_[RingOf(entry.stats)].Remove(slot);
   ages_.Remove(slot);
-  index_.Erase(entry.hash, slot);
+  index_.Erase(HashOf(slot), slot);
+  keys_.Forget(entry.key);
   slab_.Destroy(slot);
   free_.push_back(slot);
   --flow_count_;

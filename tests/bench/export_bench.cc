@@ -57,7 +57,7 @@ class Exporter {
  public:
   void Ended(const Tracker::Flow& flow, tracker::EndReason reason) {
     templates::FlowRecord record =
-        exporter::MakeRecord({flow.key, flow.stats, reason, kStart});
+        exporter::MakeRecord({flow.key, flow.stats, flow.rare, reason, kStart});
     community_id_.Assign(record);
     encoder_->Append(record, kStart, sink_);
   }

@@ -18,7 +18,7 @@ void Put(EndedQueue& queue, std::uint64_t id) {
     queue.WaitForRoom();
     place = queue.Reserve();
   }
-  place->stats.id = id;
+  place->stats.SetId(id);
   queue.Commit();
 }
 

@@ -87,8 +87,10 @@ struct Books {
     books.octets += packet.octets;
     ++packets_in;
     const tracker::SideStats& stats = flow.stats.Of(side);
-    Check(stats.packets > 0 && stats.seen, "the packet is already counted");
-    Check(stats.first_seen <= packet.time && packet.time <= stats.last_seen,
+    Check(stats.packets > 0 && stats.seen != 0,
+          "the packet is already counted");
+    const std::uint64_t time = tracker::Microseconds(packet.time);
+    Check(stats.first_seen_us <= time && time <= stats.last_seen_us,
           "the packet lies within its side's times");
   }
   void Interval(const Flow& flow) {
@@ -115,7 +117,8 @@ struct Books {
                   books.octets,
           "a report has what came since the last one");
     packets_out += books.packets;
-    Check(!ConnectionState(flow.stats).empty(), "every flow has a state");
+    Check(!ConnectionState(flow.stats, flow.rare).empty(),
+          "every flow has a state");
   }
 
   std::map<std::uint64_t, Open> open;
@@ -292,7 +295,9 @@ class Fuzzed {
     std::size_t visited = 0;
     tracker_.ForEach([&](const Tracker::Flow& flow) {
       ++visited;
-      Check(tracker_.Get(flow.key) == &flow, "a live flow is found by its key");
+      const auto found = tracker_.Get(flow.key);
+      Check(found && &found->stats == &flow.stats,
+            "a live flow is found by its key");
     });
     Check(visited == tracker_.FlowCount(), "ForEach() visits every flow");
   }

@@ -19,7 +19,7 @@ TEST(ConnectionState, OfUdpWithoutAnAnswerIsS0) {
   Observed<> flows;
   flows.Track(Query(), 0s);
 
-  EXPECT_EQ(ConnectionState(flows.Only()), "S0");
+  EXPECT_EQ(flows.Only().State(), "S0");
 }
 
 TEST(ConnectionState, OfUdpWithAnAnswerIsSF) {
@@ -27,14 +27,14 @@ TEST(ConnectionState, OfUdpWithAnAnswerIsSF) {
   flows.Track(Query(), 0s);
   flows.Track(Answer(), 0s);
 
-  EXPECT_EQ(ConnectionState(flows.Only()), "SF");
+  EXPECT_EQ(flows.Only().State(), "SF");
 }
 
 TEST(ConnectionState, OfUdpFromTheResponderOnlyIsSHR) {
   Observed<> flows({.use_direction_evidence = true});
   flows.Track(Answer(), 0s);
 
-  EXPECT_EQ(ConnectionState(flows.Only()), "SHR");
+  EXPECT_EQ(flows.Only().State(), "SHR");
 }
 
 TEST(ConnectionState, OfIcmpIsOTH) {
@@ -42,15 +42,15 @@ TEST(ConnectionState, OfIcmpIsOTH) {
   flows.Track(FromClient().Icmp(8, 0), 0s);
   flows.Track(FromServer().Icmp(0, 0), 0s);
 
-  EXPECT_EQ(ConnectionState(flows.Only()), "OTH");
-  EXPECT_EQ(flows.Only().history.Letters(), "");
+  EXPECT_EQ(flows.Only().State(), "OTH");
+  EXPECT_EQ(flows.Only().Letters(), "");
 }
 
 TEST(ConnectionState, OfTcpIsThatOfItsConnection) {
   Observed<> flows;
   flows.Track(ClientTcp(tracker::kSyn, 1, 0), 0s);
 
-  EXPECT_EQ(ConnectionState(flows.Only()), "S0");
+  EXPECT_EQ(flows.Only().State(), "S0");
 }
 
 TEST(EndReasonName, IsStable) {

@@ -187,11 +187,11 @@ TEST_P(FragmentOrder, DoesNotDecideWhatADatagramCountsOn) {
     if (!datagram.flow.empty()) {
       EXPECT_THAT(Flows(flows.tracker), ElementsAre(datagram.flow));
     }
-    const tracker::FlowStats stats = flows.Only();
+    const Snapshot stats = flows.Only();
     EXPECT_EQ(stats.Packets(), 3U);
     EXPECT_EQ(stats.Octets(), datagram.octets);
-    EXPECT_EQ(stats.Of(Side::kInitiator).first_seen, kStart);
-    EXPECT_EQ(stats.Of(Side::kInitiator).last_seen, kStart + 2ms);
+    EXPECT_EQ(stats.Of(Side::kInitiator).FirstSeen(), kStart);
+    EXPECT_EQ(stats.Of(Side::kInitiator).LastSeen(), kStart + 2ms);
     EXPECT_EQ(CountsOf(flows).held, 0U);
     EXPECT_EQ(AllOrphans(CountsOf(flows)), 0U);
     EXPECT_EQ(Accounted(flows), 3U);
@@ -504,7 +504,7 @@ TEST(Fragments, CountInTheirVlanWhenItIsPartOfTheKey) {
   EXPECT_THAT(Flows(flows.tracker),
               UnorderedElementsAre("17 1-2 3", "17 1-2 3"));
   flows.tracker.ForEach([](const auto& flow) {
-    EXPECT_EQ(flow.key.vlan_id, flow.stats.sides[0].vlan_id);
+    EXPECT_EQ(flow.key.vlan_id, flow.stats.vlan_id[0]);
   });
 }
 
@@ -609,13 +609,13 @@ TEST_P(TcpFragments, LeaveNoGapAndAreNoRetransmission) {
     const Recorder::EndedFlow flow =
         FragmentedSegment(stream, order, kAck | kPsh, burst);
 
-    const std::string letters(flow.stats.history.Letters());
+    const std::string letters = flow.stats.Letters();
     EXPECT_EQ(letters.find_first_of("gGtTiIqQ"), std::string::npos) << letters;
-    for (const tracker::SideStats& side : flow.stats.sides) {
+    for (const auto& side : flow.stats.rare.directions) {
       EXPECT_EQ(side.missing_octets, 0U);
       EXPECT_EQ(side.retransmitted_packets, 0U);
     }
-    EXPECT_EQ(ConnectionState(flow.stats), "SF") << letters;
+    EXPECT_EQ(flow.stats.State(), "SF") << letters;
     EXPECT_EQ(flow.reason, tracker::EndReason::kFin);
   }
 }
@@ -628,13 +628,13 @@ TEST_P(TcpFragments, MayHaveAFin) {
     const Recorder::EndedFlow flow =
         FragmentedSegment(stream, order, kAck | kPsh | kFin, burst);
 
-    const std::string letters(flow.stats.history.Letters());
+    const std::string letters = flow.stats.Letters();
     EXPECT_EQ(letters.find_first_of("gGtTiIqQ"), std::string::npos) << letters;
-    for (const tracker::SideStats& side : flow.stats.sides) {
+    for (const auto& side : flow.stats.rare.directions) {
       EXPECT_EQ(side.missing_octets, 0U);
       EXPECT_EQ(side.retransmitted_packets, 0U);
     }
-    EXPECT_EQ(ConnectionState(flow.stats), "SF") << letters;
+    EXPECT_EQ(flow.stats.State(), "SF") << letters;
     EXPECT_EQ(flow.reason, tracker::EndReason::kFin);
   }
 }
@@ -655,9 +655,9 @@ TEST(Fragments, LostOneOfATcpSegmentIsAGap) {
     const Recorder::EndedFlow flow =
         FragmentedSegment(stream, {0, 1, 3}, kAck, false);
 
-    EXPECT_NE(flow.stats.history.Letters().find('G'), std::string_view::npos)
-        << flow.stats.history.Letters();
-    EXPECT_EQ(flow.stats.Of(Side::kInitiator).missing_octets, 800U);
+    EXPECT_NE(flow.stats.Letters().find('G'), std::string_view::npos)
+        << flow.stats.Letters();
+    EXPECT_EQ(flow.stats.Rare(Side::kInitiator).missing_octets, 800U);
   }
 }
 
@@ -676,7 +676,7 @@ TEST(Fragments, OfASegmentSentAgainAreOneRetransmission) {
     }
   }
 
-  EXPECT_EQ(flows.Only().Of(Side::kInitiator).retransmitted_packets, 1U);
+  EXPECT_EQ(flows.Only().Rare(Side::kInitiator).retransmitted_packets, 1U);
 }
 
 // --- Orphans.
@@ -698,7 +698,7 @@ TEST(OrphanFragments, CountOnPortsZeroAfterTheirPatienceBySweep) {
   EXPECT_EQ(CountsOf(flows).held, 0U);
   EXPECT_EQ(Orphans(CountsOf(flows), Orphan::kNoFirst), 2U);
   EXPECT_EQ(AllOrphans(CountsOf(flows)), 2U);
-  EXPECT_EQ(flows.Only().Of(Side::kInitiator).first_seen, kStart);
+  EXPECT_EQ(flows.Only().Of(Side::kInitiator).FirstSeen(), kStart);
   EXPECT_EQ(Accounted(flows), 2U);
   EXPECT_EQ(flows.tracker.Stats().packets_tracked, 2U);
 }
@@ -746,7 +746,7 @@ TEST(OrphanFragments, AreNotMadeByAQuietTimeBefore) {
     flows.Track(pieces[first_comes_first ? 1 : 0], 100s + 1ms);
 
     EXPECT_EQ(flows.Only().Packets(), 2U);
-    EXPECT_EQ(ConnectionState(flows.Only()), "S0");
+    EXPECT_EQ(flows.Only().State(), "S0");
   }
 }
 

@@ -1,7 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "tracker/history.h"
 
+#include <string>
+
 #include <gtest/gtest.h>
+
+#include "tracker/rare_stats.h"
 
 namespace tests {
 namespace {
@@ -9,73 +13,125 @@ namespace {
 using tracker::History;
 using tracker::Side;
 
-TEST(History, WritesTheInitiatorInUpperCase) {
+// A flow's letters, wherever they are kept.
+class Letters {
+ public:
+  void Add(Side side, char letter) { history.Add(side, letter, rare_); }
+  void AddOnce(Side side, char letter) { history.AddOnce(side, letter, rare_); }
+  void AddLogScaled(Side side, char letter, std::uint32_t count) {
+    history.AddLogScaled(side, letter, count, rare_);
+  }
+  void AddFlip() { history.AddFlip(rare_); }
+  [[nodiscard]] std::string Text() const {
+    return std::string(history.Letters(rare_.Read().history).View());
+  }
+  [[nodiscard]] bool HasRarePart() const { return rare_.Lent(); }
+
   History history;
+
+ private:
+  tracker::RarePool rares_{1};
+  tracker::RarePool::Index index_ = tracker::RarePool::kNone;
+  tracker::RareLoan rare_{rares_, index_};
+};
+
+TEST(History, WritesTheInitiatorInUpperCase) {
+  Letters history;
 
   history.Add(Side::kInitiator, 's');
   history.Add(Side::kResponder, 'h');
 
-  EXPECT_EQ(history.Letters(), "Sh");
+  EXPECT_EQ(history.Text(), "Sh");
 }
 
-TEST(History, IsEmptyAtFirst) { EXPECT_EQ(History().Letters(), ""); }
+TEST(History, IsEmptyAtFirst) { EXPECT_EQ(Letters().Text(), ""); }
 
 TEST(History, AddOnceIsOncePerSide) {
-  History history;
+  Letters history;
 
   history.AddOnce(Side::kInitiator, 'd');
   history.AddOnce(Side::kInitiator, 'd');
   history.AddOnce(Side::kResponder, 'd');
 
-  EXPECT_EQ(history.Letters(), "Dd");
+  EXPECT_EQ(history.Text(), "Dd");
+}
+
+TEST(History, NeedsARarePartForItsThirteenthLetter) {
+  Letters history;
+  std::string expected;
+  for (const char letter : std::string("shadfriqtwgs")) {
+    history.Add(Side::kResponder, letter);
+    expected += letter;
+  }
+  EXPECT_EQ(history.Text(), expected);
+  EXPECT_FALSE(history.HasRarePart());
+
+  history.Add(Side::kInitiator, 'h');
+
+  EXPECT_EQ(history.Text(), expected + "H");
+  EXPECT_TRUE(history.HasRarePart());
+}
+
+TEST(History, AddOnceIfRoomDoesNothingWithoutRoom) {
+  Letters history;
+  for (std::size_t i = 0; i < History::kOwn - 1; ++i) {
+    history.Add(Side::kInitiator, 'f');
+  }
+
+  EXPECT_TRUE(history.history.AddOnceIfRoom(Side::kInitiator, 'd'));
+  EXPECT_TRUE(history.history.AddOnceIfRoom(Side::kInitiator, 'd'));
+  EXPECT_FALSE(history.history.AddOnceIfRoom(Side::kResponder, 'd'));
+
+  EXPECT_EQ(history.Text(), "FFFFFFFFFFFD");
+  EXPECT_FALSE(history.history.Has(Side::kResponder, 'd'));
 }
 
 TEST(History, DropsLettersBeyondItsCapacity) {
-  History history;
+  Letters history;
 
   for (std::size_t i = 0; i < History::kCapacity + 5; ++i) {
     history.Add(Side::kInitiator, 'f');
   }
 
-  EXPECT_EQ(history.Letters(), std::string(History::kCapacity, 'F'));
+  EXPECT_EQ(history.Text(), std::string(History::kCapacity, 'F'));
 }
 
 TEST(History, LogScaleWritesPowersOfTen) {
-  History history;
+  Letters history;
 
   for (std::uint32_t count = 1; count <= 1000; ++count) {
     history.AddLogScaled(Side::kInitiator, 't', count);
   }
 
-  EXPECT_EQ(history.Letters(), "TTTT");
+  EXPECT_EQ(history.Text(), "TTTT");
 }
 
 TEST(History, FlipDoesNotRewriteWhatIsThere) {
-  History history;
+  Letters history;
   history.Add(Side::kInitiator, 'h');
   history.Add(Side::kResponder, 's');
 
   history.AddFlip();
 
-  EXPECT_EQ(history.Letters(), "Hs^");
+  EXPECT_EQ(history.Text(), "Hs^");
 }
 
 TEST(History, LoneSynAckIsRewritten) {
-  History history;
+  Letters history;
   history.Add(Side::kInitiator, 'h');
 
-  history.RewriteLoneSynAck();
+  history.history.RewriteLoneSynAck();
 
-  EXPECT_EQ(history.Letters(), "^h");
+  EXPECT_EQ(history.Text(), "^h");
 }
 
 TEST(History, RemembersWhatWasMarked) {
-  History history;
+  Letters history;
   history.AddOnce(Side::kResponder, 'd');
 
-  EXPECT_TRUE(history.Has(Side::kResponder, 'd'));
-  EXPECT_FALSE(history.Has(Side::kInitiator, 'd'));
-  EXPECT_FALSE(history.Has(Side::kResponder, 'a'));
+  EXPECT_TRUE(history.history.Has(Side::kResponder, 'd'));
+  EXPECT_FALSE(history.history.Has(Side::kInitiator, 'd'));
+  EXPECT_FALSE(history.history.Has(Side::kResponder, 'a'));
 }
 
 }  // namespace

@@ -82,8 +82,8 @@ TEST_P(IcmpPair, IsOneFlow) {
     EXPECT_THAT(flows.Take(),
                 ElementsAre("started 1", "packet 1 initiator",
                             "packet 1 responder", "packet 1 initiator"));
-    EXPECT_EQ(flows.Only().Of(Side::kInitiator).icmp_type, GetParam().request);
-    EXPECT_EQ(flows.Only().Of(Side::kResponder).icmp_type, GetParam().answer);
+    EXPECT_EQ(flows.Only().IcmpType(Side::kInitiator), GetParam().request);
+    EXPECT_EQ(flows.Only().IcmpType(Side::kResponder), GetParam().answer);
   }
 }
 
@@ -110,7 +110,7 @@ TEST_P(IcmpPair, InBothDirectionsAtOnceIsTwoFlows) {
   flows.tracker.ForEach([](const auto& flow) {
     EXPECT_EQ(flow.stats.Of(Side::kInitiator).packets, 1U);
     EXPECT_EQ(flow.stats.Of(Side::kResponder).packets, 1U);
-    EXPECT_EQ(flow.stats.Of(Side::kInitiator).icmp_type, GetParam().request);
+    EXPECT_EQ(Snapshot(flow).IcmpType(Side::kInitiator), GetParam().request);
   });
 }
 
@@ -127,7 +127,7 @@ TEST_P(IcmpPair, BeginsWithTheFirstPacketUnlessEvidenceIsAskedFor) {
 
   flows.Track(Message(false, GetParam().answer), 0s);
 
-  EXPECT_EQ(flows.Only().Of(Side::kInitiator).icmp_type, GetParam().answer);
+  EXPECT_EQ(flows.Only().IcmpType(Side::kInitiator), GetParam().answer);
 }
 
 TEST_P(IcmpPair, HasCounterparts) {

@@ -13,6 +13,7 @@
 
 #include <gtest/gtest.h>
 
+#include "tests/tracker/snapshot.h"
 #include "tracker/tracker.h"
 
 namespace tests {
@@ -25,13 +26,12 @@ struct SideRecord {
   tracker::Timestamp first_seen;
   tracker::Timestamp last_seen;
   std::uint8_t tcp_flags = 0;
-  std::uint8_t initial_tcp_flags = 0;
-  std::uint8_t later_tcp_flags = 0;
-  std::uint8_t class_of_service = 0;
-  std::uint8_t ttl_minimum = 0;
-  std::uint8_t ttl_maximum = 0;
-  std::uint8_t icmp_type = 0;
-  std::uint8_t icmp_code = 0;
+  std::uint64_t initial_tcp_flags = 0;
+  std::uint64_t later_tcp_flags = 0;
+  std::uint64_t class_of_service = 0;
+  std::uint64_t ttl_minimum = 0;
+  std::uint64_t ttl_maximum = 0;
+  std::uint16_t icmp_type_code = 0;
   std::uint16_t vlan_id = 0;
   bool seen = false;
 
@@ -78,16 +78,14 @@ inline void PrintTo(const Record& record, std::ostream* out) {
          << side.retransmitted_packets << " from "
          << side.first_seen.time_since_epoch().count() << " to "
          << side.last_seen.time_since_epoch().count() << " flags "
-         << int{side.tcp_flags} << "=" << int{side.initial_tcp_flags} << "|"
-         << int{side.later_tcp_flags} << " tos " << int{side.class_of_service}
-         << " ttl " << int{side.ttl_minimum} << "-" << int{side.ttl_maximum}
-         << " icmp " << int{side.icmp_type} << "/" << int{side.icmp_code}
-         << " vlan " << side.vlan_id;
+         << int{side.tcp_flags} << "=" << side.initial_tcp_flags << "|"
+         << side.later_tcp_flags << " tos " << side.class_of_service << " ttl "
+         << side.ttl_minimum << "-" << side.ttl_maximum << " icmp "
+         << side.icmp_type_code << " vlan " << side.vlan_id;
   }
 }
 
-inline Record RecordOf(const tracker::FlowKey& key,
-                       const tracker::FlowStats& stats,
+inline Record RecordOf(const tracker::FlowKey& key, const Snapshot& stats,
                        tracker::EndReason reason) {
   Record record{.key = key,
                 .reason = reason,
@@ -95,29 +93,33 @@ inline Record RecordOf(const tracker::FlowKey& key,
                 .initiator = stats.initiator,
                 .sides = {},
                 .macs = {stats.initiator_mac, stats.responder_mac},
-                .history = std::string(stats.history.Letters()),
-                .state = std::string(ConnectionState(stats)),
-                .handshake_server_time = stats.tcp.HandshakeServerTime(),
-                .handshake_client_time = stats.tcp.HandshakeClientTime(),
+                .history = stats.Letters(),
+                .state = std::string(stats.State()),
                 .direction_known = stats.direction_known};
+  if (stats.IsTcp()) {
+    record.handshake_server_time = stats.tcp.HandshakeServerTime();
+    record.handshake_client_time = stats.tcp.HandshakeClientTime();
+  }
   for (std::size_t i = 0; i < 2; ++i) {
     const tracker::SideStats& side = stats.sides[i];
+    const tracker::RareStats::Direction& rare = stats.rare.directions[i];
     record.sides[i] = {.packets = side.packets,
                        .octets = side.octets,
-                       .missing_octets = side.missing_octets,
-                       .retransmitted_packets = side.retransmitted_packets,
-                       .first_seen = side.first_seen,
-                       .last_seen = side.last_seen,
-                       .tcp_flags = side.tcp_flags,
+                       .missing_octets = rare.missing_octets,
+                       .retransmitted_packets = rare.retransmitted_packets,
+                       .first_seen = side.FirstSeen(),
+                       .last_seen = side.LastSeen(),
+                       .tcp_flags = side.TcpFlags(),
                        .initial_tcp_flags = side.initial_tcp_flags,
                        .later_tcp_flags = side.later_tcp_flags,
                        .class_of_service = side.class_of_service,
                        .ttl_minimum = side.ttl_minimum,
                        .ttl_maximum = side.ttl_maximum,
-                       .icmp_type = side.icmp_type,
-                       .icmp_code = side.icmp_code,
-                       .vlan_id = side.vlan_id,
-                       .seen = side.seen};
+                       .icmp_type_code = stats.IsIcmp()
+                                             ? stats.icmp_type_code[i]
+                                             : std::uint16_t{0},
+                       .vlan_id = stats.vlan_id[i],
+                       .seen = side.seen != 0};
   }
   return record;
 }
@@ -173,7 +175,7 @@ class Ledger {
     live.packets = 0;
     live.octets = 0;
     if (flow.stats.Packets() > 0) {
-      records.push_back(RecordOf(flow.key, flow.stats, reason));
+      records.push_back(RecordOf(flow.key, Snapshot(flow), reason));
     }
   }
 

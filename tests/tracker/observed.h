@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "tests/support/packet_builder.h"
+#include "tests/tracker/snapshot.h"
 #include "tracker/tracker.h"
 
 namespace tests {
@@ -23,7 +24,7 @@ inline constexpr tracker::Timestamp kStart{std::chrono::seconds{1767225600}};
 class Recorder {
  public:
   struct EndedFlow {
-    tracker::FlowStats stats;
+    Snapshot stats;
     tracker::EndReason reason = tracker::EndReason::kShutdown;
   };
 
@@ -48,17 +49,17 @@ class Recorder {
   template <typename Flow>
   void Interval(const Flow& flow) {
     Write("interval", flow);
-    intervals.push_back(flow.stats);
+    intervals.emplace_back(flow);
   }
   template <typename Flow>
   void Ended(const Flow& flow, tracker::EndReason reason) {
     Write("ended", flow, " " + std::string(Name(reason)));
-    ended.push_back({flow.stats, reason});
+    ended.push_back({Snapshot(flow), reason});
   }
 
   std::vector<std::string> events;
   std::vector<EndedFlow> ended;
-  std::vector<tracker::FlowStats> intervals;
+  std::vector<Snapshot> intervals;
 
  private:
   template <typename Flow>
@@ -94,9 +95,9 @@ class Observed {
   // The events since the last Take().
   std::vector<std::string> Take() { return std::exchange(sink.events, {}); }
   // The only live flow's statistics; a copy.
-  [[nodiscard]] tracker::FlowStats Only() const {
-    tracker::FlowStats stats;
-    tracker.ForEach([&](const auto& flow) { stats = flow.stats; });
+  [[nodiscard]] Snapshot Only() const {
+    Snapshot stats;
+    tracker.ForEach([&](const auto& flow) { stats = Snapshot(flow); });
     return stats;
   }
   [[nodiscard]] const std::vector<Recorder::EndedFlow>& Ended() const {

@@ -352,8 +352,7 @@ void AddInterval(const SideRecord& part, SideRecord& whole) {
   whole.tcp_flags |= part.tcp_flags;
   whole.initial_tcp_flags = part.initial_tcp_flags;
   whole.later_tcp_flags |= part.later_tcp_flags;
-  whole.icmp_type = part.icmp_type;
-  whole.icmp_code = part.icmp_code;
+  whole.icmp_type_code = part.icmp_type_code;
   whole.vlan_id = part.vlan_id;
   whole.seen = part.seen;
 }

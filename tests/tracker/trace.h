@@ -60,10 +60,10 @@ class Trace {
   }
 
   [[nodiscard]] std::string Letters() const {
-    return std::string(history.Letters());
+    return std::string(history.Letters(rare_.Read().history).View());
   }
   [[nodiscard]] std::string_view Zeek() const {
-    return connection.ConnectionState(history);
+    return connection.ConnectionState(Letters());
   }
   [[nodiscard]] tracker::Side ClientSide() const { return client_; }
 
@@ -79,8 +79,8 @@ class Trace {
     tracker::TcpConnection in_order = connection;
     tracker::History letters = history;
     const bool is_in_order = in_order.AddInOrder(side, segment, letters);
-    const auto outcome =
-        connection.Add(side, segment, now_, history, {may_flip_, blocks_});
+    const auto outcome = connection.Add(side, segment, now_, history,
+                                        {may_flip_, blocks_, rare_});
     if (is_in_order) {
       EXPECT_TRUE(in_order == connection && letters == history);
       EXPECT_TRUE(outcome == tracker::TcpConnection::Outcome{});
@@ -99,6 +99,9 @@ class Trace {
   bool may_flip_ = false;
   tracker::Timestamp now_;
   tracker::BlockPool blocks_{64};
+  tracker::RarePool rares_{1};
+  tracker::RarePool::Index rare_index_ = tracker::RarePool::kNone;
+  tracker::RareLoan rare_{rares_, rare_index_};
 };
 
 }  // namespace tests

@@ -280,10 +280,18 @@ TEST(Clock, OlderTimestampStaysInTheFlowsTimes) {
   flows.Track(Query(), 100s);
   flows.Track(Query(), 90s);
 
-  const FlowStats stats = flows.Only();
+  const Snapshot stats = flows.Only();
 
-  EXPECT_EQ(stats.Of(Side::kInitiator).first_seen, kStart + 90s);
-  EXPECT_EQ(stats.Of(Side::kInitiator).last_seen, kStart + 100s);
+  EXPECT_EQ(stats.Of(Side::kInitiator).FirstSeen(), kStart + 90s);
+  EXPECT_EQ(stats.Of(Side::kInitiator).LastSeen(), kStart + 100s);
+}
+
+TEST(Clock, ATimeBefore1970IsTheStartOfTheEpoch) {
+  Observed<> flows;
+  flows.Track(Query(), -kStart.time_since_epoch() - 5ms);
+
+  EXPECT_EQ(flows.Only().Of(Side::kInitiator).FirstSeen(),
+            tracker::Timestamp{});
 }
 
 TEST(Clock, OneAbsurdFutureTimestampExpiresNothing) {

@@ -207,7 +207,7 @@ TEST(ActiveTimeout, ReportsWhatCameSinceTheLastReport) {
   EXPECT_EQ(flows.Ended()[0].stats.Of(Side::kInitiator).packets, 0U);
   EXPECT_EQ(flows.Ended()[0].stats.Of(Side::kResponder).packets, 1U);
   EXPECT_EQ(flows.Ended()[0].stats.Of(Side::kResponder).octets, 128U);
-  EXPECT_EQ(flows.Ended()[0].stats.Of(Side::kResponder).first_seen,
+  EXPECT_EQ(flows.Ended()[0].stats.Of(Side::kResponder).FirstSeen(),
             kStart + 12s);
 }
 
@@ -239,7 +239,7 @@ TEST(ActiveTimeout, HistoryAndStateGoOnOverTheIntervals) {
 
   flows.Track(ClientTcp(kFin | kAck, 1001, 5001), 11s);
 
-  EXPECT_EQ(flows.Only().history.Letters(), "ShAF");
+  EXPECT_EQ(flows.Only().Letters(), "ShAF");
 }
 
 TEST(ActiveTimeout, InitialFlagsStayThoseOfTheFirstPacket) {
@@ -249,10 +249,10 @@ TEST(ActiveTimeout, InitialFlagsStayThoseOfTheFirstPacket) {
 
   flows.Track(ClientTcp(kFin | kAck, 1001, 5001), 11s);
 
-  const FlowStats stats = flows.Only();
+  const Snapshot stats = flows.Only();
   EXPECT_EQ(stats.Of(Side::kInitiator).initial_tcp_flags, kSyn);
   EXPECT_EQ(stats.Of(Side::kInitiator).later_tcp_flags, kFin | kAck);
-  EXPECT_EQ(stats.Of(Side::kInitiator).tcp_flags, kFin | kAck);
+  EXPECT_EQ(stats.Of(Side::kInitiator).TcpFlags(), kFin | kAck);
 }
 
 TEST(ActiveTimeout, IsOffByDefault) {
