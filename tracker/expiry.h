@@ -15,9 +15,11 @@
 #pragma once
 
 #include <algorithm>
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <span>
 #include <vector>
 
 #include "tracker/flow_index.h"
@@ -38,6 +40,28 @@ struct ExpiryLinks {
 
 using ExpiryArray = PageArray<ExpiryLinks>;
 
+// The next slots of a list, gathered so that what they need can be fetched for
+// all at once.
+class SlotBatch {
+ public:
+  // From `slot` on, by `next(slot)`. Returns who comes behind them.
+  template <typename Next>
+  SlotIndex Gather(SlotIndex slot, Next&& next) {
+    for (; slot != kNoSlot && count_ < slots_.size(); slot = next(slot)) {
+      slots_[count_] = slot;
+      ++count_;
+    }
+    return slot;
+  }
+  [[nodiscard]] std::span<const SlotIndex> Slots() const {
+    return std::span(slots_).first(count_);
+  }
+
+ private:
+  std::array<SlotIndex, 32> slots_{};
+  std::size_t count_ = 0;
+};
+
 class RecencyRing {
  public:
   // Refers to `links` for its lifetime. `timeout` only sets how fine the ticks
@@ -49,9 +73,11 @@ class RecencyRing {
 
   // Calls `expire(slot)` for each slot whose `last_seen(slot)` <= `cutoff`;
   // `expire` must Remove() it, and no other, and answers whether to go on.
-  // False: it did not, and there may be more.
-  template <typename LastSeen, typename Expire>
-  bool Advance(Timestamp cutoff, LastSeen&& last_seen, Expire&& expire);
+  // False: it did not, and there may be more. `fetch(slots)` hears before of
+  // those that will be looked at.
+  template <typename Fetch, typename LastSeen, typename Expire>
+  bool Advance(Timestamp cutoff, Fetch&& fetch, LastSeen&& last_seen,
+               Expire&& expire);
 
   // The least recently seen slot, or kNoSlot. Exact among flows that were filed
   // close to each other, else within one tick.
@@ -84,8 +110,9 @@ class RecencyRing {
     return ListOf(nanoseconds >> shift_);
   }
   // Expires the flows of one tick, or files them again; as Advance().
-  template <typename LastSeen, typename Expire>
-  bool LookAt(Tick tick, Timestamp cutoff, LastSeen& last_seen, Expire& expire);
+  template <typename Fetch, typename LastSeen, typename Expire>
+  bool LookAt(Tick tick, Timestamp cutoff, Fetch& fetch, LastSeen& last_seen,
+              Expire& expire);
 
   ExpiryArray& links_;
   std::vector<List> lists_;
@@ -112,42 +139,50 @@ class AgeList {
   SlotIndex tail_ = kNoSlot;
 };
 
-template <typename LastSeen, typename Expire>
-bool RecencyRing::Advance(Timestamp cutoff, LastSeen&& last_seen,
+template <typename Fetch, typename LastSeen, typename Expire>
+bool RecencyRing::Advance(Timestamp cutoff, Fetch&& fetch, LastSeen&& last_seen,
                           Expire&& expire) {
   const Tick last = TickOf(cutoff);
   // However far the cutoff jumped, one turn looks at every list.
   for (Tick tick = std::max(first_, last - kTicks + 1);
        count_ > 0 && tick <= last; ++tick) {
     first_ = tick;
-    if (!LookAt(tick, cutoff, last_seen, expire)) {
+    if (!LookAt(tick, cutoff, fetch, last_seen, expire)) {
       return false;
     }
   }
   return true;
 }
 
-template <typename LastSeen, typename Expire>
-bool RecencyRing::LookAt(Tick tick, Timestamp cutoff, LastSeen& last_seen,
-                         Expire& expire) {
+template <typename Fetch, typename LastSeen, typename Expire>
+bool RecencyRing::LookAt(Tick tick, Timestamp cutoff, Fetch& fetch,
+                         LastSeen& last_seen, Expire& expire) {
   const List& list = ListOf(tick);
   const bool last = tick == TickOf(cutoff);
-  SlotIndex next = kNoSlot;
-  for (SlotIndex slot = list.head; slot != kNoSlot; slot = next) {
-    next = links_[slot].ring_next;
-    // Later in the last tick; in an earlier tick it was filed too early.
-    if (last && links_[slot].filed_as > Nanoseconds(cutoff)) {
-      if (list.sorted) {
-        return true;
-      }
-      continue;
+  // Later in the last tick; in an earlier tick it was filed too early.
+  const auto later = [&](SlotIndex slot) {
+    return last && links_[slot].filed_as > Nanoseconds(cutoff);
+  };
+  SlotIndex next = list.head;
+  while (next != kNoSlot) {
+    if (later(next) && list.sorted) {
+      return true;
     }
-    const Timestamp seen = last_seen(slot);
-    if (seen > cutoff) {
-      Remove(slot);
-      File(slot, seen);
-    } else if (!expire(slot)) {
-      return false;
+    SlotBatch batch;
+    next =
+        batch.Gather(next, [&](SlotIndex at) { return links_[at].ring_next; });
+    fetch(batch.Slots());
+    for (const SlotIndex slot : batch.Slots()) {
+      if (later(slot)) {
+        continue;
+      }
+      const Timestamp seen = last_seen(slot);
+      if (seen > cutoff) {
+        Remove(slot);
+        File(slot, seen);
+      } else if (!expire(slot)) {
+        return false;
+      }
     }
   }
   return true;

@@ -156,9 +156,26 @@ class FlowTracker {
   [[nodiscard]] auto LastSeen() const {
     return [this](SlotIndex slot) { return slab_[slot].stats.idle_since; };
   }
+  // What it takes to end flows is on its way before the first one ends.
+  [[nodiscard]] auto FetchFlows() const {
+    return [this](std::span<const SlotIndex> slots) {
+      for (const SlotIndex slot : slots) {
+        slab_.Prefetch(slot);
+      }
+      for (const SlotIndex slot : slots) {
+        index_.Prefetch(HashOf(slot));
+      }
+    };
+  }
   void FileInRing(SlotIndex slot);
   void AdvanceClock(Timestamp time);
   void ClearSuspect();
+  // The slot of the next flow but `skip`, if none ends before. There may be no
+  // such slot.
+  [[nodiscard]] std::size_t NextFree(std::size_t skip) const {
+    return skip < free_.size() ? free_[free_.size() - 1 - skip]
+                               : fresh_ + (skip - free_.size());
+  }
   SlotIndex Allocate(const Item& item);
   void Free(SlotIndex slot);
 

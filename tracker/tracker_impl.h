@@ -107,6 +107,7 @@ void FlowTracker<E, State>::TrackBurst(std::span<const Frame> frames,
         index_.Prefetch(item.hash);
       }
     }
+    std::size_t new_flows = 0;
     for (std::size_t i = 0; i < burst.size(); ++i) {
       Item& item = (*burst_)[i];
       item.guess = kNoSlot;
@@ -116,6 +117,9 @@ void FlowTracker<E, State>::TrackBurst(std::span<const Frame> frames,
       item.guess = index_.Guess(item.hash);
       if (item.guess != kNoSlot) {
         slab_.Prefetch(item.guess);
+      } else {
+        slab_.Prefetch(NextFree(new_flows));
+        ++new_flows;
       }
     }
     for (std::size_t i = 0; i < burst.size(); ++i) {
@@ -458,8 +462,8 @@ bool FlowTracker<E, State>::Sweep(Timestamp now, Sink&& sink) {
   sweep_unfinished_ = false;
   for (std::size_t i = 0; i < kRings && !sweep_unfinished_; ++i) {
     const Timestamp cutoff = clock_ - TimeoutOf(static_cast<Ring>(i));
-    sweep_unfinished_ =
-        !rings_[i].Advance(cutoff, LastSeen(), [&](SlotIndex slot) {
+    sweep_unfinished_ = !rings_[i].Advance(
+        cutoff, FetchFlows(), LastSeen(), [&](SlotIndex slot) {
           End(slot, ReasonFor(slab_[slot].stats, EndReason::kIdleTimeout),
               sink);
           --allowed;
@@ -478,8 +482,12 @@ void FlowTracker<E, State>::Finish(Sink&& sink) {
     TrackReady(sink);
   }
   while (ages_.Front() != kNoSlot) {
-    const SlotIndex slot = ages_.Front();
-    End(slot, ReasonFor(slab_[slot].stats, EndReason::kShutdown), sink);
+    SlotBatch batch;
+    batch.Gather(ages_.Front(), [&](SlotIndex at) { return ages_.Next(at); });
+    FetchFlows()(batch.Slots());
+    for (const SlotIndex slot : batch.Slots()) {
+      End(slot, ReasonFor(slab_[slot].stats, EndReason::kShutdown), sink);
+    }
   }
 }
 

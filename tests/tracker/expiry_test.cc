@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <map>
 #include <random>
+#include <span>
 #include <vector>
 
 #include <gmock/gmock.h>
@@ -45,7 +46,7 @@ class Ring {
   std::vector<SlotIndex> Advance(Duration cutoff) {
     std::vector<SlotIndex> expired;
     ring_.Advance(
-        kStart + cutoff,
+        kStart + cutoff, [](std::span<const SlotIndex>) {},
         [&](SlotIndex slot) {
           ++look_ups;
           return seen_.at(slot);
