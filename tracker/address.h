@@ -26,8 +26,9 @@ struct IpAddress {
 
   // `octets` are in network order, as they stand in a header.
   static IpAddress V4(std::uint32_t octets) {
-    IpAddress address = V4(0, 0, 0, 0);
-    std::memcpy(&address.octets[12], &octets, sizeof(octets));
+    constexpr std::uint64_t kMapped = 0xffff0000;
+    IpAddress address;
+    address.SetHalves(0, kMapped | std::uint64_t{octets} << 32);
     return address;
   }
 
@@ -43,18 +44,27 @@ struct IpAddress {
     return Half(0) == other.Half(0) && Half(1) == other.Half(1);
   }
   std::strong_ordering operator<=>(const IpAddress& other) const {
-    const std::size_t half = Half(0) != other.Half(0) ? 0 : 1;
-    return __builtin_bswap64(Half(half)) <=>
-           __builtin_bswap64(other.Half(half));
+    return Number() <=> other.Number();
   }
 
- private:
-  // Eight octets as they lie in memory.
+  // Octets 0 to 7 and 8 to 15 as they lie in memory. What is written as halves
+  // is best read as halves: a wider load waits for both stores.
   [[nodiscard]] std::uint64_t Half(std::size_t index) const {
     static_assert(std::endian::native == std::endian::little);
     std::uint64_t half = 0;
     std::memcpy(&half, octets.data() + index * sizeof(half), sizeof(half));
     return half;
+  }
+  void SetHalves(std::uint64_t first, std::uint64_t second) {
+    std::memcpy(octets.data(), &first, sizeof(first));
+    std::memcpy(octets.data() + sizeof(first), &second, sizeof(second));
+  }
+
+ private:
+  __extension__ using Wide = unsigned __int128;
+  [[nodiscard]] Wide Number() const {
+    return static_cast<Wide>(__builtin_bswap64(Half(0))) << 64 |
+           __builtin_bswap64(Half(1));
   }
 };
 

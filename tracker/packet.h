@@ -42,6 +42,7 @@ struct TcpSegment {
   bool operator==(const TcpSegment&) const = default;
 };
 
+// Fields that a decoder assigns together stand together.
 struct Packet {
   Timestamp time;
 
@@ -49,21 +50,13 @@ struct Packet {
   IpAddress source;
   IpAddress destination;
   std::uint32_t octets = 0;  // IPv4 total length, or IPv6 payload length + 40
+  std::uint32_t network_offset = 0;  // of the IP header in the frame
+  // On the wire, behind the IP header and its extensions.
+  std::uint32_t network_payload_octets = 0;
   std::uint8_t ip_version = 0;        // 4, 6; 0: no IP in the frame
   std::uint8_t protocol = 0;          // behind IPv6 extension headers and AH
   std::uint8_t class_of_service = 0;  // IPv4 TOS, IPv6 traffic class
   std::uint8_t ttl = 0;               // or hop limit
-  bool fragment = false;              // any fragment of a datagram
-  bool later_fragment = false;        // one whose transport header is unknown
-  // What fragments of one datagram have in common beside the addresses, and
-  // where this one belongs; octets.
-  std::uint8_t fragment_protocol = 0;  // as the fragment itself announces it
-  std::uint16_t fragment_offset = 0;
-  std::uint16_t fragment_extension_octets = 0;  // before the transport header
-  std::uint32_t fragment_id = 0;
-  std::uint32_t network_offset = 0;  // of the IP header in the frame
-  // On the wire, behind the IP header and its extensions.
-  std::uint32_t network_payload_octets = 0;
 
   // Transport layer; 0 where the protocol has no ports or they were cut off.
   std::uint16_t source_port = 0;
@@ -78,15 +71,25 @@ struct Packet {
   std::uint32_t payload_captured = 0;
 
   // Link layer.
-  MacAddress source_mac{};
+  std::uint32_t interface = 0;  // as in Frame
   MacAddress destination_mac{};
+  MacAddress source_mac{};
+  bool has_mac = false;
   std::uint16_t vlan_id = 0;        // outermost 802.1Q VID; 0: untagged
   std::uint16_t inner_vlan_id = 0;  // VID of the second tag
-  bool has_mac = false;
+
+  // What fragments of one datagram have in common beside the addresses, and
+  // where this one belongs; octets.
+  std::uint32_t fragment_id = 0;
+  std::uint8_t fragment_protocol = 0;  // as the fragment itself announces it
+  bool fragment = false;               // any fragment of a datagram
+  bool later_fragment = false;         // one whose transport header is unknown
+  std::uint16_t fragment_offset = 0;
+  std::uint16_t fragment_extension_octets = 0;  // before the transport header
+
   // The overlay network that a tunnel carried it in, as in the element
   // layer2SegmentId: kind << 56 | id. 0: none.
   std::uint64_t segment_id = 0;
-  std::uint32_t interface = 0;  // as in Frame
 
   bool operator==(const Packet&) const = default;
 };

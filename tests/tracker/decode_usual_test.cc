@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The short way through the usual headers, held against the general one.
 #include <cstdint>
+#include <cstring>
 #include <random>
 #include <vector>
 
@@ -34,10 +35,17 @@ std::vector<PacketBuilder> UsualFrames() {
   return frames;
 }
 
+// No field has a value that a decoder would give it.
+Packet Rubbish() {
+  Packet packet;
+  std::memset(static_cast<void*>(&packet), 0xa5, sizeof(packet));
+  return packet;
+}
+
 // Whether the short way was taken.
 bool IsUsual(const tracker::Frame& frame) {
-  Packet usual;
-  Packet general;
+  Packet usual = Rubbish();
+  Packet general = Rubbish();
   const DecodeResult result = layers::General(frame, general);
   if (!layers::Usual(frame, usual)) {
     return false;
@@ -50,6 +58,15 @@ bool IsUsual(const tracker::Frame& frame) {
 TEST(DecodeUsual, TakesTheFramesThatMostTrafficConsistsOf) {
   for (const PacketBuilder& builder : UsualFrames()) {
     EXPECT_TRUE(IsUsual(builder.At(kTime).View()));
+  }
+}
+
+TEST(DecodeUsual, KeepsNoFieldOfThePacketBefore) {
+  for (const PacketBuilder& builder : UsualFrames()) {
+    const CapturedFrame frame = builder.At(kTime);
+    Packet packet = Rubbish();
+    Decode(frame.View(), packet);
+    EXPECT_EQ(packet, DecodeFrame(frame).packet);
   }
 }
 
