@@ -13,6 +13,30 @@ std::uint64_t RandomWord(std::random_device& device) {
   return static_cast<std::uint64_t>(device()) << 32 | device();
 }
 
+// The first where `mask` is 0, the second where all its bits are set.
+std::uint64_t Choose(std::uint64_t mask, std::uint64_t one, std::uint64_t two) {
+  return one ^ ((one ^ two) & mask);
+}
+IpAddress Choose(std::uint64_t mask, const IpAddress& one,
+                 const IpAddress& two) {
+  IpAddress chosen;
+  chosen.SetHalves(Choose(mask, one.Half(0), two.Half(0)),
+                   Choose(mask, one.Half(1), two.Half(1)));
+  return chosen;
+}
+
+// 1 if the source has to come second, else 0. Numbers and masks, no branches:
+// which direction of a conversation comes next is anybody's guess.
+std::uint64_t IsTurned(const Packet& packet, IcmpPorts ports) {
+  const auto greater =
+      static_cast<std::uint64_t>(packet.source > packet.destination);
+  const auto equal =
+      static_cast<std::uint64_t>(packet.source == packet.destination);
+  const auto greater_port =
+      static_cast<std::uint64_t>(ports.source > ports.destination);
+  return greater | (equal & greater_port);
+}
+
 }  // namespace
 
 KeyHasher::KeyHasher() : seed_{} {
@@ -48,28 +72,26 @@ template <bool kBidirectional>
 void BasicFiveTuple<kBidirectional>::FillKey(Extracted<Key>& out) const {
   const Packet& packet = out.packet;
   Key& key = out.key;
-  key.address = {packet.source, packet.destination};
-  key.port = {packet.source_port, packet.destination_port};
+  const IpAddress& source = packet.source;
+  const IpAddress& destination = packet.destination;
+  IcmpPorts ports{packet.source_port, packet.destination_port};
   if ((packet.protocol == kIcmp || packet.protocol == kIcmpV6) &&
       !packet.later_fragment) {
-    const IcmpPorts ports =
-        IcmpPortsOf(packet.protocol, packet.icmp_type, packet.icmp_code);
-    key.port = {ports.source, ports.destination};
+    ports = IcmpPortsOf(packet.protocol, packet.icmp_type, packet.icmp_code);
   }
+  const std::uint64_t turned = kBidirectional ? IsTurned(packet, ports) : 0;
+  const std::uint64_t mask = 0 - turned;
+  out.orientation = static_cast<Orientation>(turned);
+  key.address = {Choose(mask, source, destination),
+                 Choose(mask, destination, source)};
+  key.port = {
+      static_cast<std::uint16_t>(Choose(mask, ports.source, ports.destination)),
+      static_cast<std::uint16_t>(
+          Choose(mask, ports.destination, ports.source))};
   key.tunnel_id = TunnelIdOf(packet);
   key.vlan_id = options_.vlan_in_key ? packet.vlan_id : std::uint16_t{0};
   key.protocol = packet.protocol;
   key.ip_version = packet.ip_version;
-
-  out.orientation = Orientation::kFirstToSecond;
-  if constexpr (kBidirectional) {
-    const auto order = key.address[0] <=> key.address[1];
-    if (order > 0 || (order == 0 && key.port[0] > key.port[1])) {
-      std::swap(key.address[0], key.address[1]);
-      std::swap(key.port[0], key.port[1]);
-      out.orientation = Orientation::kSecondToFirst;
-    }
-  }
 }
 
 template <bool kBidirectional>

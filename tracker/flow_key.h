@@ -84,12 +84,34 @@ class KeyHasher {
     std::memcpy(words.data(), &key, sizeof(Key));
     std::uint64_t hash = seed_[0];
     for (std::size_t i = 0; i < words.size(); i += 2) {
-      hash = Fold(words[i] ^ seed_[1] ^ hash, words[i + 1] ^ seed_[2]);
+      hash = Add(hash, words[i], words[i + 1]);
     }
-    return Fold(hash ^ seed_[3], sizeof(Key) ^ seed_[1]);
+    return Finish(hash, sizeof(Key));
+  }
+  // A wide load would wait for the narrow stores that have just made the key,
+  // so this takes it field by field, and in an order that no wide load gives.
+  std::uint64_t operator()(const FlowKey& key) const {
+    std::uint64_t hash = seed_[0];
+    hash = Add(hash, key.address[0].Half(0), key.address[0].Half(1));
+    hash = Add(hash, key.address[1].Half(0), key.address[1].Half(1));
+    hash =
+        Add(hash,
+            std::uint64_t{key.tunnel_id} | std::uint64_t{key.port[0]} << 32 |
+                std::uint64_t{key.port[1]} << 48,
+            std::uint64_t{key.protocol} | std::uint64_t{key.ip_version} << 16 |
+                std::uint64_t{key.vlan_id} << 32);
+    return Finish(hash, sizeof(FlowKey));
   }
 
  private:
+  [[nodiscard]] std::uint64_t Add(std::uint64_t hash, std::uint64_t first,
+                                  std::uint64_t second) const {
+    return Fold(first ^ seed_[1] ^ hash, second ^ seed_[2]);
+  }
+  [[nodiscard]] std::uint64_t Finish(std::uint64_t hash,
+                                     std::size_t octets) const {
+    return Fold(hash ^ seed_[3], octets ^ seed_[1]);
+  }
   // Both halves of the 128-bit product depend on every bit of both factors.
   static std::uint64_t Fold(std::uint64_t a, std::uint64_t b) {
     __extension__ using Wide = unsigned __int128;

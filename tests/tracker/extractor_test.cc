@@ -1,7 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "tracker/extractor.h"
 
+#include <array>
+#include <bit>
 #include <chrono>
+#include <cstdint>
+#include <set>
 #include <type_traits>
 #include <utility>
 
@@ -58,6 +62,18 @@ TEST(FiveTuple, KeyHoldsTheSmallerEndpointFirst) {
   EXPECT_EQ(out.key.protocol, tracker::kUdp);
   EXPECT_EQ(out.key.ip_version, 4);
   EXPECT_EQ(out.orientation, Orientation::kSecondToFirst);
+}
+
+TEST(FiveTuple, AddressesAreOrderedByTheirFirstOctetThatDiffers) {
+  const auto smaller = [](const char* one, const char* other) {
+    return Extract(FiveTuple(), Eth().Ipv6(one, other).Udp(2, 1))
+        .key.address[0];
+  };
+  const IpAddress early = smaller("2001:db8::ff", "2001:db8::ff");
+  EXPECT_EQ(smaller("2001:db8::ff", "2001:db8:0:1::1"), early);
+  EXPECT_EQ(smaller("2001:db8:0:1::1", "2001:db8::ff"), early);
+  EXPECT_EQ(smaller("2001:db8::ff", "2001:db8::100"), early);
+  EXPECT_EQ(smaller("2001:db8::100", "2001:db8::ff"), early);
 }
 
 TEST(FiveTuple, PortsDecideTheOrderBetweenEqualAddresses) {
@@ -220,6 +236,18 @@ class ByTtl {
   }
   int frames = 0;
 };
+
+TEST(Keys, EveryBitOfAFlowKeyReachesItsHash) {
+  const tracker::KeyHasher hash;
+  std::set<std::uint64_t> hashes = {hash(FlowKey{})};
+  for (std::size_t bit = 0; bit < sizeof(FlowKey) * 8; ++bit) {
+    std::array<std::uint8_t, sizeof(FlowKey)> octets{};
+    octets[bit / 8] = static_cast<std::uint8_t>(1U << bit % 8);
+    hashes.insert(hash(std::bit_cast<FlowKey>(octets)));
+  }
+
+  EXPECT_EQ(hashes.size(), sizeof(FlowKey) * 8 + 1);
+}
 
 TEST(Extractor, MayBeTheUsersOwn) {
   Observed<ByTtl> flows;
