@@ -3,12 +3,17 @@
 
 #include <algorithm>
 #include <array>
-#include <cstdlib>
-#include <span>
-#include <tuple>
+#include <compare>
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <string_view>
 #include <utility>
 
-#include <openssl/evp.h>
+// The functions of 1.1.1, which later versions have, too: what replaced them
+// takes twice as long to set itself up as to digest one block.
+#define OPENSSL_API_COMPAT 10101
+#include <openssl/sha.h>
 
 #include "tracker/icmp.h"
 #include "tracker/packet.h"
@@ -16,22 +21,21 @@
 namespace exporter {
 namespace {
 
-constexpr std::size_t kSha1Octets = 20;
+using Octets16 = std::array<std::uint8_t, 16>;
 
 struct Endpoint {
-  std::span<const std::uint8_t> address;
+  Octets16 address;  // IPv4 in the mapped form, so both compare alike
   std::uint16_t port = 0;
 
-  bool operator<(const Endpoint& other) const {
-    return std::lexicographical_compare(address.begin(), address.end(),
-                                        other.address.begin(),
-                                        other.address.end()) ||
-           (std::equal(address.begin(), address.end(), other.address.begin()) &&
-            port < other.port);
+  auto operator<=>(const Endpoint& other) const {
+    const int order =
+        std::memcmp(address.data(), other.address.data(), address.size());
+    return order != 0 ? order <=> 0 : port <=> other.port;
   }
 };
 
-// What is hashed: seed, addresses, protocol, a zero, ports.
+// What is hashed: seed, addresses, protocol, a zero, ports. It always fits into
+// one block of SHA-1 with the end that FIPS 180-4 section 5.1.1 puts to it.
 class Input {
  public:
   void Add16(std::uint16_t value) {
@@ -39,19 +43,29 @@ class Input {
     Add8(static_cast<std::uint8_t>(value));
   }
   void Add8(std::uint8_t value) {
-    octets_[length_] = value;
+    block_[length_] = value;
     ++length_;
   }
-  void Add(std::span<const std::uint8_t> octets) {
-    std::copy(octets.begin(), octets.end(), octets_.begin() + length_);
-    length_ += octets.size();
+  void AddAddress(const Octets16& octets, std::uint8_t ip_version) {
+    if (ip_version == 4) {
+      std::memcpy(&block_[length_], &octets[12], 4);
+      length_ += 4;
+    } else {
+      std::memcpy(&block_[length_], octets.data(), 16);
+      length_ += 16;
+    }
   }
-  [[nodiscard]] std::span<const std::uint8_t> Octets() const {
-    return std::span(octets_).first(length_);
+  // Nothing is added afterwards.
+  const std::uint8_t* Block() {
+    const std::size_t bits = length_ * 8;
+    block_[length_] = 0x80;
+    block_[SHA_CBLOCK - 2] = static_cast<std::uint8_t>(bits >> 8);
+    block_[SHA_CBLOCK - 1] = static_cast<std::uint8_t>(bits);
+    return block_.data();
   }
 
  private:
-  std::array<std::uint8_t, 2 + 16 + 16 + 2 + 4> octets_{};
+  std::array<std::uint8_t, SHA_CBLOCK> block_{};
   std::size_t length_ = 0;
 };
 
@@ -61,16 +75,9 @@ bool HasPorts(std::uint8_t protocol) {
          protocol == tracker::kIcmpV6;
 }
 
-std::span<const std::uint8_t> Address(
-    const std::array<std::uint8_t, 16>& octets, std::uint8_t ip_version) {
-  return std::span(octets).last(ip_version == 4 ? 4 : 16);
-}
-
 Input InputFor(const templates::FlowRecord& record) {
-  Endpoint source{Address(record.source_address, record.ip_version),
-                  record.source_port};
-  Endpoint destination{Address(record.destination_address, record.ip_version),
-                       record.destination_port};
+  Endpoint source{record.source_address, record.source_port};
+  Endpoint destination{record.destination_address, record.destination_port};
   bool one_way = false;
   if (record.protocol == tracker::kIcmp ||
       record.protocol == tracker::kIcmpV6) {
@@ -86,8 +93,8 @@ Input InputFor(const templates::FlowRecord& record) {
   }
   Input input;
   input.Add16(0);  // seed
-  input.Add(source.address);
-  input.Add(destination.address);
+  input.AddAddress(source.address, record.ip_version);
+  input.AddAddress(destination.address, record.ip_version);
   input.Add8(record.protocol);
   input.Add8(0);
   if (HasPorts(record.protocol)) {
@@ -97,35 +104,50 @@ Input InputFor(const templates::FlowRecord& record) {
   return input;
 }
 
+// The digest, and a zero that makes its octets a multiple of three.
+using Digest = std::array<std::uint8_t, SHA_DIGEST_LENGTH + 1>;
+
+Digest Sha1(Input input) {
+  SHA_CTX state;
+  SHA1_Init(&state);
+  SHA1_Transform(&state, input.Block());
+  Digest digest{};
+  std::uint8_t* to = digest.data();
+  for (const SHA_LONG word :
+       {state.h0, state.h1, state.h2, state.h3, state.h4}) {
+    for (const int shift : {24, 16, 8, 0}) {
+      *to = static_cast<std::uint8_t>(word >> shift);
+      ++to;
+    }
+  }
+  return digest;
+}
+
+// RFC 4648 section 4.
+std::array<char, 28> Base64(const Digest& digest) {
+  constexpr std::string_view kAlphabet =
+      "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+  std::array<char, 28> text{};
+  char* to = text.data();
+  for (std::size_t i = 0; i < digest.size(); i += 3) {
+    const auto group = static_cast<std::uint32_t>(
+        digest[i] << 16 | digest[i + 1] << 8 | digest[i + 2]);
+    for (const int shift : {18, 12, 6, 0}) {
+      *to = kAlphabet[group >> shift & 63];
+      ++to;
+    }
+  }
+  text.back() = '=';  // instead of the zero
+  return text;
+}
+
 }  // namespace
 
-void CommunityId::Free::operator()(evp_md_ctx_st* context) const {
-  EVP_MD_CTX_free(context);
-}
-
-void CommunityId::Free::operator()(evp_md_st* digest) const {
-  EVP_MD_free(digest);
-}
-
-CommunityId::CommunityId()
-    : context_(EVP_MD_CTX_new()),
-      sha1_(EVP_MD_fetch(nullptr, "SHA1", nullptr)) {}
-
-void CommunityId::Assign(templates::FlowRecord& record) {
-  const Input input = InputFor(record);
-  std::array<std::uint8_t, kSha1Octets> digest{};
-  if (EVP_DigestInit_ex2(context_.get(), sha1_.get(), nullptr) != 1 ||
-      EVP_DigestUpdate(context_.get(), input.Octets().data(),
-                       input.Octets().size()) != 1 ||
-      EVP_DigestFinal_ex(context_.get(), digest.data(), nullptr) != 1) {
-    return;  // a library without SHA-1: the record goes without
-  }
-  // Base64 of 20 octets, and the 0 that the library puts behind it.
-  std::array<std::uint8_t, (kSha1Octets + 2) / 3 * 4 + 1> text{};
-  const int length = EVP_EncodeBlock(text.data(), digest.data(), kSha1Octets);
-  std::array<char, 2 + sizeof(text)> id{'1', ':'};
-  std::copy_n(text.begin(), length, id.begin() + 2);
-  record.community_id.Assign({id.data(), static_cast<std::size_t>(length) + 2});
+void AssignCommunityId(templates::FlowRecord& record) {
+  const std::array<char, 28> digest = Base64(Sha1(InputFor(record)));
+  std::array<char, 2 + digest.size()> id{'1', ':'};
+  std::copy(digest.begin(), digest.end(), id.begin() + 2);
+  record.community_id.Assign({id.data(), id.size()});
 }
 
 }  // namespace exporter

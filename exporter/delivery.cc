@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "exporter/collector.h"
+#include "exporter/community_id.h"
 #include "exporter/record.h"
 #include "exporter/setup_error.h"
 #include "exporter/text_output.h"
@@ -78,9 +79,7 @@ Delivery::Delivery(const Options& options, const Clock& clock)
     : clock_(clock),
       live_(!options.interface.empty()),
       outputs_(OpenOutputs(options)),
-      community_id_(AnyShowsOwnElements(options)
-                        ? std::make_unique<CommunityId>()
-                        : nullptr) {}
+      community_id_(AnyShowsOwnElements(options)) {}
 
 void Delivery::Publish() {
   ExportReport report;
@@ -95,8 +94,8 @@ Timestamp Delivery::Take(EndedQueue& ring, Timestamp now) {
   for (const EndedInterval* ended = ring.Front(); ended != nullptr && left > 0;
        ended = ring.Front()) {
     templates::FlowRecord record = MakeRecord(*ended);
-    if (community_id_ != nullptr) {
-      community_id_->Assign(record);
+    if (community_id_) {
+      AssignCommunityId(record);
     }
     now = ended->at;
     ring.Pop();

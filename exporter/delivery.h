@@ -7,7 +7,6 @@
 #include <vector>
 
 #include "exporter/clock.h"
-#include "exporter/community_id.h"
 #include "exporter/ended_queue.h"
 #include "exporter/options.h"
 #include "exporter/output.h"
@@ -37,7 +36,7 @@ class Delivery {
   const Clock& clock_;
   bool live_;
   std::vector<std::unique_ptr<Output>> outputs_;
-  std::unique_ptr<CommunityId> community_id_;  // null: no output shows it
+  bool community_id_;  // an output shows it
   Published<ExportReport> report_;
 };
 

@@ -41,11 +41,10 @@ void Encode(benchmark::State& state) {
 BENCHMARK(Encode);
 
 void AssignCommunityId(benchmark::State& state) {
-  exporter::CommunityId community_id;
   templates::FlowRecord record = test_support::SampleRecord();
   while (state.KeepRunning()) {
     ++record.source_port;
-    community_id.Assign(record);
+    exporter::AssignCommunityId(record);
     benchmark::DoNotOptimize(record.community_id);
   }
   state.SetItemsProcessed(state.iterations());
@@ -58,14 +57,13 @@ class Exporter {
   void Ended(const Tracker::Flow& flow, tracker::EndReason reason) {
     templates::FlowRecord record =
         exporter::MakeRecord({flow.key, flow.stats, flow.rare, reason, kStart});
-    community_id_.Assign(record);
+    exporter::AssignCommunityId(record);
     encoder_->Append(record, kStart, sink_);
   }
   [[nodiscard]] std::int64_t Octets() const { return octets_; }
 
  private:
   std::unique_ptr<exporter::Encoder> encoder_ = exporter::MakeIpfixEncoder({});
-  exporter::CommunityId community_id_;
   std::int64_t octets_ = 0;
   exporter::MessageSink sink_ = [this](const exporter::Message& message) {
     octets_ += static_cast<std::int64_t>(message.octets.size());
