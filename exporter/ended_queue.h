@@ -41,12 +41,11 @@ class EndedQueue {
   }
   // Producer. The consumer looks by itself after its timeout; sooner if woken.
   void WakeConsumer() { consumer_.Ring(); }
-  // Producer. Blocks until there is room, or for 10 milliseconds.
-  void WaitForRoom() {
+  // Producer. Blocks until half of the places are free, so that it is worth the
+  // way, or for `longest`.
+  void WaitForRoom(std::chrono::milliseconds longest) {
     WakeConsumer();
-    producer_.Wait(std::chrono::milliseconds{10}, [&] {
-      return tail_.load() - head_.load() < places_.size();
-    });
+    producer_.Wait(longest, [&] { return HalfFree(); });
   }
   // Producer. Nothing comes any more.
   void Close() {
@@ -63,10 +62,7 @@ class EndedQueue {
   }
   void Pop() {
     head_.store(head_.load(std::memory_order_relaxed) + 1);
-    // The producer only sleeps when the ring is full; let it refill a good
-    // part.
-    if (producer_.SomebodySleeps() &&
-        tail_.load() - head_.load() <= places_.size() / 2) {
+    if (producer_.SomebodySleeps() && HalfFree()) {
       producer_.Ring();
     }
   }
@@ -77,6 +73,10 @@ class EndedQueue {
 
  private:
   static constexpr std::size_t kBatch = 256;
+
+  [[nodiscard]] bool HalfFree() const {
+    return tail_.load() - head_.load() <= places_.size() / 2;
+  }
 
   std::vector<EndedInterval> places_;
   std::size_t mask_;

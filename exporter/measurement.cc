@@ -44,7 +44,7 @@ struct Measurement::Recorder {
     EndedInterval* place = ended.Reserve();
     while (place == nullptr && (patient || waits_left > 0)) {
       --waits_left;
-      ended.WaitForRoom();
+      ended.WaitForRoom(patient ? kPatientWait : kWait);
       place = ended.Reserve();
     }
     if (place == nullptr) {
@@ -90,7 +90,9 @@ struct Measurement::Recorder {
         {source.OctetsRead(), source.OctetsTotal(), report.packets_seen});
   }
 
-  static constexpr int kWaits = 10;  // of 10 ms, for each burst or sweep
+  static constexpr std::chrono::milliseconds kPatientWait{1000};  // or more
+  static constexpr std::chrono::milliseconds kWait{10};
+  static constexpr int kWaits = 10;  // for each burst or sweep
 
   Measurement& measurement;
   bool patient = false;

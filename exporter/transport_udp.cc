@@ -26,11 +26,12 @@ constexpr std::size_t kMostMessages = 32;
 
 std::error_code LastError() { return {errno, std::generic_category()}; }
 
-// Lets half of the most messages through at once, then as many as fit into the
-// time. With a batch of the other half, 32 are the most that go in a row.
+// Lets a batch through when those before it have had their time. What a sleep
+// lasts too long is made up for by a few messages: with these, 32 are the most
+// that go in a row.
 class Pacer {
  public:
-  static constexpr int kBurst = kMostMessages / 2;
+  static constexpr std::size_t kBatch = kMostMessages - 4;
 
   // `pace` in messages a second; 0: no limit.
   explicit Pacer(std::uint32_t pace)
@@ -40,16 +41,18 @@ class Pacer {
                             pace) {}
 
   [[nodiscard]] bool Limits() const { return interval_.count() > 0; }
+  // At most kBatch messages.
   void Wait(std::size_t messages) {
     if (!Limits()) {
       return;
     }
+    constexpr int kMakeUp = kMostMessages - kBatch;
     const auto now = std::chrono::steady_clock::now();
-    next_ = std::max(next_, now - kBurst * interval_) +
-            static_cast<int>(messages) * interval_;
     if (next_ > now) {
       std::this_thread::sleep_until(next_);
     }
+    next_ = std::max(next_, now - kMakeUp * interval_) +
+            static_cast<int>(messages) * interval_;
   }
   // As many of them were not sent.
   void Return(std::size_t messages) {
@@ -58,7 +61,7 @@ class Pacer {
 
  private:
   std::chrono::nanoseconds interval_;
-  std::chrono::steady_clock::time_point next_;
+  std::chrono::steady_clock::time_point next_;  // batch
 };
 
 // How many messages at the front go as one, which the kernel cuts up again
@@ -175,7 +178,7 @@ class UdpTransport final : public Transport {
   [[nodiscard]] bool IsOpen() override { return socket_.Valid(); }
 
   [[nodiscard]] std::size_t LargestBatch() const override {
-    return pacer_.Limits() ? Pacer::kBurst : kMostMessages;
+    return pacer_.Limits() ? Pacer::kBatch : kMostMessages;
   }
 
   std::error_code Send(MessageBatch& batch) override {

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <array>
+#include <chrono>
 #include <thread>
 #include <vector>
 
@@ -15,7 +16,7 @@ namespace {
 void Put(EndedQueue& queue, std::uint64_t id) {
   EndedInterval* place = queue.Reserve();
   while (place == nullptr) {
-    queue.WaitForRoom();
+    queue.WaitForRoom(std::chrono::seconds{10});
     place = queue.Reserve();
   }
   place->stats.SetId(id);
@@ -58,6 +59,25 @@ TEST(EndedQueue, WaitingEndsAtItsTimeoutWhenNothingComes) {
   const EndedQueue queue(2, doorbell);
   doorbell.Wait(std::chrono::milliseconds{1}, [&] { return queue.Ready(); });
   EXPECT_FALSE(queue.Ready());
+}
+
+TEST(EndedQueue, WaitsForRoomUntilHalfOfThePlacesAreFree) {
+  constexpr std::chrono::milliseconds kLongest{20};
+  const auto now = [] { return std::chrono::steady_clock::now(); };
+  Doorbell doorbell;
+  EndedQueue queue(4, doorbell);
+  for (std::uint64_t id = 1; id <= 4; ++id) {
+    Put(queue, id);
+  }
+  queue.Pop();
+  const auto one_free = now();
+  queue.WaitForRoom(kLongest);
+  EXPECT_GE(now() - one_free, kLongest);
+
+  queue.Pop();
+  const auto two_free = now();
+  queue.WaitForRoom(std::chrono::hours{1});
+  EXPECT_LT(now() - two_free, std::chrono::minutes{1});
 }
 
 TEST(EndedQueue, IsWorthWakingForWhenAQuarterIsFull) {
