@@ -23,17 +23,25 @@ std::uint32_t Swapped(std::uint32_t value) { return __builtin_bswap32(value); }
 std::uint64_t Swapped(std::uint64_t value) { return __builtin_bswap64(value); }
 
 template <typename Integer>
-std::uint8_t* Store(Integer value, std::uint8_t* to) {
+void Store(Integer value, std::uint8_t* to) {
   const Integer swapped = Swapped(value);
   std::memcpy(to, &swapped, sizeof(swapped));
-  return to + sizeof(swapped);
 }
 
-template <typename Integer>
-std::uint8_t* SwapField(const std::uint8_t* from, std::uint8_t* to) {
-  Integer value = 0;
-  std::memcpy(&value, from, sizeof(value));
-  return Store(value, to);
+template <typename Integer, typename Moves>
+void CopyAll(const Moves& moves, const std::uint8_t* from, std::uint8_t* to) {
+  for (const auto& move : moves) {
+    std::memcpy(to + move.to, from + move.from, sizeof(Integer));
+  }
+}
+
+template <typename Integer, typename Moves>
+void SwapAll(const Moves& moves, const std::uint8_t* from, std::uint8_t* to) {
+  for (const auto& move : moves) {
+    Integer value = 0;
+    std::memcpy(&value, from + move.from, sizeof(value));
+    Store(value, to + move.to);
+  }
 }
 
 bool IsInteger(ElementType type) {
@@ -42,39 +50,49 @@ bool IsInteger(ElementType type) {
          type == ElementType::kDateTimeMilliseconds;
 }
 
+std::size_t SizeIndex(std::uint16_t octets) {
+  return static_cast<std::size_t>(std::countr_zero(octets));
+}
+
+std::uint16_t Sum(std::uint16_t a, std::uint16_t b) {
+  return static_cast<std::uint16_t>(a + b);
+}
+
 }  // namespace
 
 RecordLayout::RecordLayout(const templates::FlowTemplate& flow_template)
     : id_(flow_template.id) {
+  // Neighbours in the record that are neighbours on the wire are copied as one.
+  Move run{0, 0};
+  std::uint16_t run_octets = 0;
   for (const Element* element : flow_template.fields) {
-    Add(*element);
+    if (element->type == ElementType::kString) {
+      strings_.push_back(element->offset);
+      continue;
+    }
+    const Move move{element->offset, fixed_octets_};
+    fixed_octets_ = Sum(fixed_octets_, element->length);
+    if (IsInteger(element->type) && element->length > 1) {
+      swaps_[SizeIndex(element->length)].push_back(move);
+    } else if (run.from + run_octets == move.from &&
+               run.to + run_octets == move.to) {
+      run_octets = Sum(run_octets, element->length);
+    } else {
+      AddCopies(run, run_octets);
+      run = move;
+      run_octets = element->length;
+    }
   }
+  AddCopies(run, run_octets);
 }
 
-void RecordLayout::Add(const Element& element) {
-  if (element.type == ElementType::kString) {
-    steps_.push_back({Kind::kString, 0, element.offset});
-    strings_.push_back(element.offset);
-    return;
+void RecordLayout::AddCopies(Move first, std::uint16_t octets) {
+  while (octets > 0) {
+    const auto size = std::min<std::uint16_t>(std::bit_floor(octets), 8);
+    copies_[SizeIndex(size)].push_back(first);
+    first = {Sum(first.from, size), Sum(first.to, size)};
+    octets = static_cast<std::uint16_t>(octets - size);
   }
-  fixed_octets_ += element.length;
-  Kind kind = Kind::kCopy;
-  if (IsInteger(element.type)) {
-    // An integer of one octet on the wire has one octet in the record, too.
-    kind = element.length == 8   ? Kind::kSwap8
-           : element.length == 4 ? Kind::kSwap4
-           : element.length == 2 ? Kind::kSwap2
-                                 : Kind::kCopy;
-  }
-  // Neighbours in the record that are neighbours on the wire go as one.
-  if (kind == Kind::kCopy && !steps_.empty() &&
-      steps_.back().kind == Kind::kCopy &&
-      steps_.back().offset + steps_.back().octets == element.offset) {
-    steps_.back().octets =
-        static_cast<std::uint16_t>(steps_.back().octets + element.length);
-    return;
-  }
-  steps_.push_back({kind, element.length, element.offset});
 }
 
 std::size_t RecordLayout::Length(const FlowRecord& record) const {
@@ -89,25 +107,16 @@ std::size_t RecordLayout::Length(const FlowRecord& record) const {
 std::uint8_t* RecordLayout::Write(const FlowRecord& record,
                                   std::uint8_t* to) const {
   const auto* base = reinterpret_cast<const std::uint8_t*>(&record);
-  for (const Step& step : steps_) {
-    const std::uint8_t* from = base + step.offset;
-    switch (step.kind) {
-      case Kind::kCopy:
-        to = std::copy_n(from, step.octets, to);
-        break;
-      case Kind::kSwap2:
-        to = SwapField<std::uint16_t>(from, to);
-        break;
-      case Kind::kSwap4:
-        to = SwapField<std::uint32_t>(from, to);
-        break;
-      case Kind::kSwap8:
-        to = SwapField<std::uint64_t>(from, to);
-        break;
-      case Kind::kString:
-        to = std::copy_n(from, 1U + *from, to);
-        break;
-    }
+  CopyAll<std::uint8_t>(copies_[0], base, to);
+  CopyAll<std::uint16_t>(copies_[1], base, to);
+  CopyAll<std::uint32_t>(copies_[2], base, to);
+  CopyAll<std::uint64_t>(copies_[3], base, to);
+  SwapAll<std::uint16_t>(swaps_[1], base, to);
+  SwapAll<std::uint32_t>(swaps_[2], base, to);
+  SwapAll<std::uint64_t>(swaps_[3], base, to);
+  to += fixed_octets_;
+  for (const std::uint16_t offset : strings_) {
+    to = std::copy_n(base + offset, 1U + base[offset], to);
   }
   return to;
 }

@@ -7,6 +7,7 @@
 // against these for random records and every template.
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <span>
@@ -33,18 +34,21 @@ class RecordLayout {
                       std::uint8_t* to) const;
 
  private:
-  enum class Kind : std::uint8_t { kCopy, kSwap2, kSwap4, kSwap8, kString };
-  struct Step {
-    Kind kind;
-    std::uint16_t octets;  // kCopy: how many
-    std::uint16_t offset;  // in FlowRecord
+  struct Move {
+    std::uint16_t from;  // offset in FlowRecord
+    std::uint16_t to;    // offset in the record on the wire
   };
+  // By size: 1, 2, 4 and 8 octets.
+  using Moves = std::array<std::vector<Move>, 4>;
 
-  void Add(const templates::Element& element);
+  void AddCopies(Move first, std::uint16_t octets);
 
   std::uint16_t id_ = 0;
-  std::size_t fixed_octets_ = 0;
-  std::vector<Step> steps_;
+  // Fields of fixed length stand first, always in the same place, so those of a
+  // kind are written together, without a decision about each.
+  std::uint16_t fixed_octets_ = 0;
+  Moves copies_;
+  Moves swaps_;                         // integers
   std::vector<std::uint16_t> strings_;  // offsets of their lengths
 };
 
