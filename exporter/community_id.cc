@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "exporter/community_id.h"
 
-#include <algorithm>
 #include <array>
 #include <compare>
 #include <cstddef>
@@ -10,28 +9,27 @@
 #include <string_view>
 #include <utility>
 
+#include <arpa/inet.h>
+
 // The functions of 1.1.1, which later versions have, too: what replaced them
 // takes twice as long to set itself up as to digest one block.
 #define OPENSSL_API_COMPAT 10101
 #include <openssl/sha.h>
 
+#include "tracker/address.h"
 #include "tracker/icmp.h"
 #include "tracker/packet.h"
 
 namespace exporter {
 namespace {
 
-using Octets16 = std::array<std::uint8_t, 16>;
+using tracker::IpAddress;
 
 struct Endpoint {
-  Octets16 address;  // IPv4 in the mapped form, so both compare alike
+  IpAddress address;
   std::uint16_t port = 0;
 
-  auto operator<=>(const Endpoint& other) const {
-    const int order =
-        std::memcmp(address.data(), other.address.data(), address.size());
-    return order != 0 ? order <=> 0 : port <=> other.port;
-  }
+  auto operator<=>(const Endpoint& other) const = default;
 };
 
 // What is hashed: seed, addresses, protocol, a zero, ports. It always fits into
@@ -46,12 +44,12 @@ class Input {
     block_[length_] = value;
     ++length_;
   }
-  void AddAddress(const Octets16& octets, std::uint8_t ip_version) {
+  void AddAddress(const IpAddress& address, std::uint8_t ip_version) {
     if (ip_version == 4) {
-      std::memcpy(&block_[length_], &octets[12], 4);
+      std::memcpy(&block_[length_], &address.octets[12], 4);
       length_ += 4;
     } else {
-      std::memcpy(&block_[length_], octets.data(), 16);
+      std::memcpy(&block_[length_], address.octets.data(), 16);
       length_ += 16;
     }
   }
@@ -76,8 +74,8 @@ bool HasPorts(std::uint8_t protocol) {
 }
 
 Input InputFor(const templates::FlowRecord& record) {
-  Endpoint source{record.source_address, record.source_port};
-  Endpoint destination{record.destination_address, record.destination_port};
+  Endpoint source{{record.source_address}, record.source_port};
+  Endpoint destination{{record.destination_address}, record.destination_port};
   bool one_way = false;
   if (record.protocol == tracker::kIcmp ||
       record.protocol == tracker::kIcmpV6) {
@@ -112,42 +110,37 @@ Digest Sha1(Input input) {
   SHA1_Init(&state);
   SHA1_Transform(&state, input.Block());
   Digest digest{};
-  std::uint8_t* to = digest.data();
-  for (const SHA_LONG word :
-       {state.h0, state.h1, state.h2, state.h3, state.h4}) {
-    for (const int shift : {24, 16, 8, 0}) {
-      *to = static_cast<std::uint8_t>(word >> shift);
-      ++to;
-    }
-  }
+  const std::array<std::uint32_t, 5> words{htonl(state.h0), htonl(state.h1),
+                                           htonl(state.h2), htonl(state.h3),
+                                           htonl(state.h4)};
+  std::memcpy(digest.data(), words.data(), sizeof(words));
   return digest;
 }
 
-// RFC 4648 section 4.
-std::array<char, 28> Base64(const Digest& digest) {
+// RFC 4648 section 4: 28 letters.
+void WriteBase64(const Digest& digest, char* to) {
   constexpr std::string_view kAlphabet =
       "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-  std::array<char, 28> text{};
-  char* to = text.data();
   for (std::size_t i = 0; i < digest.size(); i += 3) {
     const auto group = static_cast<std::uint32_t>(
         digest[i] << 16 | digest[i + 1] << 8 | digest[i + 2]);
-    for (const int shift : {18, 12, 6, 0}) {
-      *to = kAlphabet[group >> shift & 63];
-      ++to;
-    }
+    to[0] = kAlphabet[group >> 18];
+    to[1] = kAlphabet[group >> 12 & 63];
+    to[2] = kAlphabet[group >> 6 & 63];
+    to[3] = kAlphabet[group & 63];
+    to += 4;
   }
-  text.back() = '=';  // instead of the zero
-  return text;
+  to[-1] = '=';  // instead of the zero
 }
 
 }  // namespace
 
+// In place: a copy would wait for the single letters to reach the memory.
 void AssignCommunityId(templates::FlowRecord& record) {
-  const std::array<char, 28> digest = Base64(Sha1(InputFor(record)));
-  std::array<char, 2 + digest.size()> id{'1', ':'};
-  std::copy(digest.begin(), digest.end(), id.begin() + 2);
-  record.community_id.Assign({id.data(), id.size()});
+  auto& id = record.community_id;
+  id.Assign("1:");
+  WriteBase64(Sha1(InputFor(record)), id.octets.data() + id.length);
+  id.length = 2 + 28;
 }
 
 }  // namespace exporter
