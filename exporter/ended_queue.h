@@ -55,25 +55,36 @@ class EndedQueue {
 
   // Consumer. The oldest interval, valid until Pop(); nullptr when empty.
   const EndedInterval* Front() {
-    const std::size_t head = head_.load(std::memory_order_relaxed);
-    return head == tail_.load(std::memory_order_acquire)
-               ? nullptr
-               : &places_[head & mask_];
+    if (next_ == end_) {
+      GiveBack();
+      end_ = tail_.load(std::memory_order_acquire);
+    }
+    return next_ == end_ ? nullptr : &places_[next_ & mask_];
   }
+  // The producer hears of it when some have come together, and when Front()
+  // finds no more.
   void Pop() {
-    head_.store(head_.load(std::memory_order_relaxed) + 1);
-    if (producer_.SomebodySleeps() && HalfFree()) {
-      producer_.Ring();
+    ++next_;
+    if (next_ - head_.load(std::memory_order_relaxed) >=
+        std::min(kGiveBack, places_.size() / 4)) {
+      GiveBack();
     }
   }
   // Consumer. There is something to take.
-  [[nodiscard]] bool Ready() const { return head_.load() != tail_.load(); }
+  [[nodiscard]] bool Ready() const { return next_ != tail_.load(); }
   // Consumer. Closed, and everything was taken.
   [[nodiscard]] bool Drained() const { return closed_.load() && !Ready(); }
 
  private:
   static constexpr std::size_t kBatch = 256;
+  static constexpr std::size_t kGiveBack = 64;
 
+  void GiveBack() {
+    head_.store(next_);
+    if (producer_.SomebodySleeps() && HalfFree()) {
+      producer_.Ring();
+    }
+  }
   [[nodiscard]] bool HalfFree() const {
     return tail_.load() - head_.load() <= places_.size() / 2;
   }
@@ -82,6 +93,8 @@ class EndedQueue {
   std::size_t mask_;
   Doorbell& consumer_;
   Doorbell producer_;
+  alignas(64) std::size_t next_ = 0;  // the consumer's alone:
+  std::size_t end_ = 0;               // those before it are there
   alignas(64) std::atomic<std::size_t> head_{0};
   alignas(64) std::atomic<std::size_t> tail_{0};
   std::atomic<bool> closed_{false};
