@@ -136,7 +136,7 @@ void Collector::Gather(const Message& message, Timestamp now) {
     return;
   }
   batch_.Add(message);
-  if (batch_.Entries().size() == transport_->LargestBatch()) {
+  if (batch_.Full()) {
     SendBatch(now);
   }
 }

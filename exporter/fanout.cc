@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "exporter/fanout.h"
 
-#include <cerrno>
 #include <cstddef>
 #include <random>
 #include <utility>
@@ -12,6 +11,8 @@
 #include <linux/if_ether.h>
 #include <linux/if_packet.h>
 #include <sys/socket.h>
+
+#include "exporter/last_error.h"
 
 namespace exporter {
 namespace {
@@ -237,8 +238,6 @@ std::vector<sock_filter> AddressPairProgram(const Seeds& seeds) {
   AnswerHash(code, 8, 16, seeds);
   return std::move(code.Code());
 }
-
-std::error_code LastError() { return {errno, std::generic_category()}; }
 
 }  // namespace
 

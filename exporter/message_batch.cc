@@ -16,8 +16,7 @@ MessageBatch::MessageBatch(std::size_t most_messages)
 }
 
 bool MessageBatch::HasRoomFor(const Message& message) const {
-  return entries_.size() < most_messages_ &&
-         message.octets.size() <= octets_.size() - end_;
+  return !Full() && message.octets.size() <= octets_.size() - end_;
 }
 
 void MessageBatch::Add(const Message& message) {

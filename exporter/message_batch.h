@@ -6,6 +6,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <span>
+#include <system_error>
 #include <vector>
 
 #include "exporter/encoder.h"
@@ -24,6 +25,8 @@ class MessageBatch {
   explicit MessageBatch(std::size_t most_messages);
 
   [[nodiscard]] bool HasRoomFor(const Message& message) const;
+  // As many messages as it takes.
+  [[nodiscard]] bool Full() const { return entries_.size() == most_messages_; }
   // There is room.
   void Add(const Message& message);
 
@@ -42,6 +45,18 @@ class MessageBatch {
   }
   // Takes off the oldest `count`; there are as many.
   void Pop(std::size_t count);
+  // Takes off one after the other what `send` takes, from the oldest on, until
+  // it returns an error, which is then about the front.
+  template <typename Send>
+  std::error_code PopEach(Send send) {
+    while (!Empty()) {
+      if (const std::error_code error = send(Front())) {
+        return error;
+      }
+      Pop(1);
+    }
+    return {};
+  }
 
  private:
   std::size_t most_messages_;

@@ -8,13 +8,12 @@
 #include <string>
 
 #include "exporter/descriptor.h"
+#include "exporter/last_error.h"
 #include "exporter/setup_error.h"
 #include "exporter/transport.h"
 
 namespace exporter {
 namespace {
-
-std::error_code LastError() { return {errno, std::generic_category()}; }
 
 // An IPFIX file (RFC 5655): the messages, one after the other; "-" is the
 // standard output. Until the first
@@ -55,13 +54,7 @@ class FileTransport final : public Transport {
       // Fails for what has no length, such as a pipe.
       static_cast<void>(ftruncate(file_.Get(), 0));
     }
-    while (!batch.Empty()) {
-      if (const std::error_code error = Write(batch.Front())) {
-        return error;
-      }
-      batch.Pop(1);
-    }
-    return {};
+    return batch.PopEach([this](auto message) { return Write(message); });
   }
 
   // Some file systems say only now that the disk was full.

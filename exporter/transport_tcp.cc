@@ -12,6 +12,7 @@
 #include <sys/socket.h>
 
 #include "exporter/descriptor.h"
+#include "exporter/last_error.h"
 #include "exporter/socket.h"
 #include "exporter/transport.h"
 
@@ -23,8 +24,6 @@ constexpr std::chrono::seconds kConnectTimeout{1};
 // A collector that takes nothing for so long is taken for dead.
 constexpr std::chrono::seconds kStallTimeout{10};
 constexpr std::chrono::seconds kCloseTimeout{5};
-
-std::error_code LastError() { return {errno, std::generic_category()}; }
 
 // Never blocks without a limit: the socket is non-blocking and every wait has
 // a timeout.
@@ -49,13 +48,7 @@ class TcpTransport final : public Transport {
   [[nodiscard]] bool IsOpen() override { return !PeerLoss(); }
 
   std::error_code Send(MessageBatch& batch) override {
-    while (!batch.Empty()) {
-      if (const std::error_code error = SendOne(batch.Front())) {
-        return error;
-      }
-      batch.Pop(1);
-    }
-    return {};
+    return batch.PopEach([this](auto message) { return SendOne(message); });
   }
 
   std::error_code Close() override {

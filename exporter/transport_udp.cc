@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <algorithm>
 #include <array>
-#include <cerrno>
 #include <chrono>
 #include <cstdint>
 #include <cstring>
@@ -13,6 +12,7 @@
 #include <sys/socket.h>
 
 #include "exporter/descriptor.h"
+#include "exporter/last_error.h"
 #include "exporter/setup_error.h"
 #include "exporter/socket.h"
 #include "exporter/transport.h"
@@ -23,8 +23,6 @@ namespace {
 using Entries = std::span<const MessageBatch::Entry>;
 
 constexpr std::size_t kMostMessages = 32;
-
-std::error_code LastError() { return {errno, std::generic_category()}; }
 
 // Lets a batch through when those before it have had their time. What a sleep
 // lasts too long is made up for by a few messages: with these, 32 are the most

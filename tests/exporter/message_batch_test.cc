@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "exporter/message_batch.h"
 
+#include <span>
+#include <system_error>
 #include <vector>
 
 #include <gmock/gmock.h>
@@ -63,6 +65,32 @@ TEST(MessageBatch, HasRoomForTheLargestMessageOnlyWhenEmpty) {
   ASSERT_TRUE(batch.HasRoomFor({.octets = largest}));
   Add(batch, largest);
   EXPECT_THAT(batch.Front(), Each(9));
+}
+
+TEST(MessageBatch, IsFullWithTheMostMessages) {
+  MessageBatch batch(2);
+  Add(batch, {1});
+  EXPECT_FALSE(batch.Full());
+  Add(batch, {2});
+  EXPECT_TRUE(batch.Full());
+}
+
+TEST(MessageBatch, KeepsTheMessageThatDidNotGoAndThoseBehindIt) {
+  MessageBatch batch(3);
+  Add(batch, {1});
+  Add(batch, {2});
+  Add(batch, {3});
+
+  const auto refuse_the_second = [](std::span<const std::uint8_t> message) {
+    return message.front() == 2 ? std::make_error_code(std::errc::io_error)
+                                : std::error_code{};
+  };
+  EXPECT_EQ(batch.PopEach(refuse_the_second), std::errc::io_error);
+  EXPECT_THAT(batch.Octets(), ElementsAre(2, 3));
+
+  EXPECT_FALSE(
+      batch.PopEach([](auto /*message*/) { return std::error_code{}; }));
+  EXPECT_TRUE(batch.Empty());
 }
 
 }  // namespace
