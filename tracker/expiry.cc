@@ -65,18 +65,19 @@ void RecencyRing::Remove(SlotIndex slot) {
 }
 
 void AgeList::Append(SlotIndex slot) {
-  ExpiryLinks& link = links_[slot];
+  ExpiryLinks& link = (*links_)[slot];
   link.age_previous = tail_;
   link.age_next = kNoSlot;
-  (tail_ == kNoSlot ? head_ : links_[tail_].age_next) = slot;
+  (tail_ == kNoSlot ? head_ : (*links_)[tail_].age_next) = slot;
   tail_ = slot;
 }
 
 void AgeList::Remove(SlotIndex slot) {
-  const ExpiryLinks& link = links_[slot];
-  (link.age_previous == kNoSlot ? head_ : links_[link.age_previous].age_next) =
+  const ExpiryLinks& link = (*links_)[slot];
+  (link.age_previous == kNoSlot ? head_
+                                : (*links_)[link.age_previous].age_next) =
       link.age_next;
-  (link.age_next == kNoSlot ? tail_ : links_[link.age_next].age_previous) =
+  (link.age_next == kNoSlot ? tail_ : (*links_)[link.age_next].age_previous) =
       link.age_previous;
 }
 

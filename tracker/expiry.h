@@ -124,17 +124,17 @@ class RecencyRing {
 
 class AgeList {
  public:
-  explicit AgeList(ExpiryArray& links) : links_(links) {}
+  explicit AgeList(ExpiryArray& links) : links_(&links) {}
 
   void Append(SlotIndex slot);
   void Remove(SlotIndex slot);
   [[nodiscard]] SlotIndex Front() const { return head_; }
   [[nodiscard]] SlotIndex Next(SlotIndex slot) const {
-    return links_[slot].age_next;
+    return (*links_)[slot].age_next;
   }
 
  private:
-  ExpiryArray& links_;
+  ExpiryArray* links_;
   SlotIndex head_ = kNoSlot;
   SlotIndex tail_ = kNoSlot;
 };

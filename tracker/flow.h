@@ -99,17 +99,19 @@ struct FlowStats {
   // Both sides closed or one reset; what comes now are stragglers.
   bool closed : 1 = false;
 
+  History history;
+  std::uint32_t interface = 0;
+
+  // Beyond this point, packets touch what is here only if they are TCP.
+  //
   // What the protocol has: TCP its connection, ICMP type << 8 | code of each
   // side's first packet in the flow.
   union {
     TcpConnection tcp{};
     std::array<std::uint16_t, 2> icmp_type_code;
   };
-  History history;
-
   MacAddress initiator_mac{};  // as in the first packet; zero without MACs
   MacAddress responder_mac{};
-  std::uint32_t interface = 0;
   // Of each side's first packet in the flow; 0: untagged.
   std::array<std::uint16_t, 2> vlan_id{};
 

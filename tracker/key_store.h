@@ -3,9 +3,9 @@
 #pragma once
 
 #include <array>
+#include <bit>
 #include <cstddef>
 #include <cstdint>
-#include <cstring>
 
 #include "tracker/flow_key.h"
 #include "tracker/pool.h"
@@ -24,10 +24,13 @@ class KeyStore {
 
   Kept Keep(const Key& key) { return key; }
   void Forget(Kept& /*kept*/) {}
+  void ForgetAll() {}
   [[nodiscard]] Key Restore(const Kept& kept) const { return kept; }
   [[nodiscard]] bool Same(const Kept& kept, const Key& key) const {
     return kept == key;
   }
+  // Whether Same() looks elsewhere for it, and that this be on its way.
+  static bool IsApart(const Key& /*key*/) { return false; }
   void Prefetch(const Kept& /*kept*/) const {}
 };
 
@@ -69,6 +72,7 @@ class KeyStore<FlowKey> {
       pairs_.Return(kept.address[0]);
     }
   }
+  void ForgetAll() { pairs_.Clear(); }
   [[nodiscard]] FlowKey Restore(const Kept& kept) const {
     return {.address = kept.ip_version == 4
                            ? Pair{IpAddress::V4(kept.address[0]),
@@ -81,9 +85,10 @@ class KeyStore<FlowKey> {
             .ip_version = kept.ip_version};
   }
   [[nodiscard]] bool Same(const Kept& kept, const FlowKey& key) const {
-    if (kept.port != key.port || kept.protocol != key.protocol ||
-        kept.ip_version != key.ip_version || kept.vlan_id != key.vlan_id ||
-        kept.tunnel_id != key.tunnel_id) {
+    if (std::bit_cast<std::uint32_t>(kept.port) !=
+            std::bit_cast<std::uint32_t>(key.port) ||
+        kept.protocol != key.protocol || kept.ip_version != key.ip_version ||
+        kept.vlan_id != key.vlan_id || kept.tunnel_id != key.tunnel_id) {
       return false;
     }
     return kept.ip_version == 4
@@ -91,6 +96,7 @@ class KeyStore<FlowKey> {
                      kept.address[1] == key.address[1].V4Octets()
                : pairs_[kept.address[0]] == key.address;
   }
+  static bool IsApart(const FlowKey& key) { return key.ip_version != 4; }
   void Prefetch(const Kept& kept) const {
     if (kept.ip_version != 4) {
       pairs_.Prefetch(kept.address[0]);

@@ -56,6 +56,12 @@ class Pool {
     }
   }
 
+  // None is lent any more.
+  void Clear() {
+    returned_.clear();
+    fresh_ = 0;
+  }
+
   T& operator[](Index index) { return slab_[index]; }
   const T& operator[](Index index) const { return slab_[index]; }
   void Prefetch(Index index) const { slab_.Prefetch(index); }

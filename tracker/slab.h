@@ -35,8 +35,9 @@ class Slab {
   const T& operator[](std::size_t at) const {
     return *std::launder(reinterpret_cast<const T*>(Places() + at));
   }
-  void Prefetch(std::size_t at) const {
-    for (std::size_t line = 0; line < sizeof(Place); line += kLine) {
+  // The first `octets` of it.
+  void Prefetch(std::size_t at, std::size_t octets = sizeof(T)) const {
+    for (std::size_t line = 0; line < octets; line += kLine) {
       __builtin_prefetch(Places()[at].octets + line);
     }
   }

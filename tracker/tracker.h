@@ -178,6 +178,8 @@ class FlowTracker {
   }
   SlotIndex Allocate(const Item& item);
   void Free(SlotIndex slot);
+  // After every entry was destroyed: what is left of them, at once.
+  void FreeAll();
 
   // tracker_impl.h: the path of a packet.
   DecodeResult Prepare(const Frame& frame, Item& item);
@@ -209,6 +211,8 @@ class FlowTracker {
   void CloseIfOver(SlotIndex slot, Timestamp now, Sink& sink);
   template <typename Sink>
   void End(SlotIndex slot, EndReason reason, Sink& sink);
+  template <typename Sink>
+  void TellEnd(SlotIndex slot, EndReason reason, Sink& sink);
   template <typename Sink>
   void Evict(Sink& sink);
   template <typename Sink>

@@ -116,21 +116,23 @@ void FlowTracker<E, State>::TrackBurst(std::span<const Frame> frames,
       }
       item.guess = index_.Guess(item.hash);
       if (item.guess != kNoSlot) {
-        slab_.Prefetch(item.guess);
+        // What is only for TCP comes last.
+        constexpr std::size_t kTcpOctets = 64;
+        slab_.Prefetch(item.guess, item.extracted.packet.protocol == kTcp
+                                       ? sizeof(Entry)
+                                       : sizeof(Entry) - kTcpOctets);
       } else {
         slab_.Prefetch(NextFree(new_flows));
         ++new_flows;
       }
     }
     for (std::size_t i = 0; i < burst.size(); ++i) {
-      // What the key keeps elsewhere: by now, its flow has come.
-      constexpr std::size_t kAhead = 4;
-      if (i + kAhead < burst.size()) {
-        if (const SlotIndex slot = (*burst_)[i + kAhead].guess;
-            slot != kNoSlot) {
-          keys_.Prefetch(slab_[slot].key);
-        }
+      const Item& item = (*burst_)[i];
+      if (item.guess != kNoSlot && Keys::IsApart(item.extracted.key)) {
+        keys_.Prefetch(slab_[item.guess].key);
       }
+    }
+    for (std::size_t i = 0; i < burst.size(); ++i) {
       if ((*burst_)[i].result == DecodeResult::kOk) {
         Advance(burst[i], (*burst_)[i], sink);
       }
@@ -363,11 +365,18 @@ void FlowTracker<E, State>::CloseIfOver(SlotIndex slot, Timestamp now,
 template <Extractor E, typename State>
 template <typename Sink>
 void FlowTracker<E, State>::End(SlotIndex slot, EndReason reason, Sink& sink) {
+  TellEnd(slot, reason, sink);
+  Free(slot);
+}
+
+template <Extractor E, typename State>
+template <typename Sink>
+void FlowTracker<E, State>::TellEnd(SlotIndex slot, EndReason reason,
+                                    Sink& sink) {
   ++stats_.ended[static_cast<std::size_t>(reason)];
   if constexpr (WantsEnded<Sink, Flow>) {
     sink.Ended(View(slab_[slot]), reason);
   }
-  Free(slot);
 }
 
 template <Extractor E, typename State>
@@ -481,14 +490,19 @@ void FlowTracker<E, State>::Finish(Sink&& sink) {
     extractor_.ReleaseAll();
     TrackReady(sink);
   }
-  while (ages_.Front() != kNoSlot) {
+  SlotIndex next = ages_.Front();
+  while (next != kNoSlot) {
     SlotBatch batch;
-    batch.Gather(ages_.Front(), [&](SlotIndex at) { return ages_.Next(at); });
-    FetchFlows()(batch.Slots());
+    next = batch.Gather(next, [&](SlotIndex at) { return ages_.Next(at); });
     for (const SlotIndex slot : batch.Slots()) {
-      End(slot, ReasonFor(slab_[slot].stats, EndReason::kShutdown), sink);
+      slab_.Prefetch(slot);
+    }
+    for (const SlotIndex slot : batch.Slots()) {
+      TellEnd(slot, ReasonFor(slab_[slot].stats, EndReason::kShutdown), sink);
+      slab_.Destroy(slot);
     }
   }
+  FreeAll();
 }
 
 template <Extractor E, typename State>

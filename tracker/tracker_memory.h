@@ -203,4 +203,20 @@ void FlowTracker<E, State>::Free(SlotIndex slot) {
   --flow_count_;
 }
 
+template <Extractor E, typename State>
+void FlowTracker<E, State>::FreeAll() {
+  if (suspect_) {
+    suspect_->slot = kNoSlot;
+  }
+  ages_ = AgeList(links_);
+  MakeRings();
+  index_.Reserve(slab_.Capacity());
+  keys_.ForgetAll();
+  rares_.Clear();
+  blocks_.Clear();
+  free_.clear();
+  fresh_ = 0;
+  flow_count_ = 0;
+}
+
 }  // namespace tracker
