@@ -31,9 +31,30 @@ class FlowIndex {
     __builtin_prefetch(&buckets_[Home(Tag(hash))]);
   }
 
-  // The first slot whose tag fits: a hint to prefetch, not an answer.
-  [[nodiscard]] SlotIndex Guess(std::uint64_t hash) const {
-    return Find(hash, [](SlotIndex) { return true; });
+  // A slot whose tag fits, and its bucket: a hint, not an answer.
+  struct Hint {
+    SlotIndex slot = kNoSlot;
+    std::uint32_t bucket = 0;
+  };
+  [[nodiscard]] Hint Guess(std::uint64_t hash) const {
+    const std::uint32_t tag = Tag(hash);
+    for (std::size_t at = Home(tag); buckets_[at].Used();
+         at = (at + 1) & mask_) {
+      if (buckets_[at].tag == tag) {
+        return {buckets_[at].Slot(), static_cast<std::uint32_t>(at)};
+      }
+    }
+    return {};
+  }
+  // As below; in one step if the hint still holds.
+  template <typename IsSame>
+  [[nodiscard]] SlotIndex Find(std::uint64_t hash, const Hint& hint,
+                               IsSame&& is_same) const {
+    const Bucket& bucket = buckets_[hint.bucket];
+    return hint.slot != kNoSlot && bucket.tag == Tag(hash) &&
+                   bucket.slot_plus_one == hint.slot + 1 && is_same(hint.slot)
+               ? hint.slot
+               : Find(hash, is_same);
   }
 
   // The slot with this hash for which `is_same(slot)`, or kNoSlot.

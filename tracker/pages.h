@@ -52,6 +52,10 @@ class PageArray {
   const T& operator[](std::size_t at) const {
     return static_cast<const T*>(pages_.Address())[at];
   }
+  // There may be no such place.
+  void Prefetch(std::size_t at) const {
+    __builtin_prefetch(static_cast<const T*>(pages_.Address()) + at);
+  }
   T* Data() { return static_cast<T*>(pages_.Address()); }
 
  private:

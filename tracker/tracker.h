@@ -133,7 +133,7 @@ class FlowTracker {
   struct Item {
     Extracted<Key> extracted;
     std::uint64_t hash = 0;
-    SlotIndex guess = kNoSlot;
+    FlowIndex::Hint hint;
     DecodeResult result = DecodeResult::kOk;
   };
   // A packet far in the future, and the flow that it was counted for.
@@ -147,7 +147,13 @@ class FlowTracker {
   void MakeRings();
   [[nodiscard]] Duration TimeoutOf(Ring ring) const;
   static Ring RingOf(const FlowStats& stats);
-  [[nodiscard]] SlotIndex Find(const Key& key, std::uint64_t hash) const;
+  // Whether the flow in a slot has this key.
+  [[nodiscard]] auto HasKey(const Key& key) const {
+    return [&](SlotIndex slot) { return keys_.Same(slab_[slot].key, key); };
+  }
+  [[nodiscard]] SlotIndex Find(const Key& key) const {
+    return index_.Find(hasher_(key), HasKey(key));
+  }
   [[nodiscard]] std::uint64_t HashOf(SlotIndex slot) const {
     return hasher_(keys_.Restore(slab_[slot].key));
   }
@@ -201,9 +207,7 @@ class FlowTracker {
   template <typename Sink>
   SlotIndex Start(const Item& item, Timestamp now, Sink& sink);
   void OrientNewFlow(const Packet& packet, Entry& entry);
-  template <typename Sink>
-  Side AdvanceConversation(Entry& entry, const Packet& packet, Side side,
-                           Sink& sink);
+  bool AdvanceInOrder(Entry& entry, const Packet& packet, Side side);
   template <typename Sink>
   Side AdvanceTcp(Entry& entry, const Packet& packet, Side side, Sink& sink);
   void Count(Entry& entry, const Packet& packet, Side side);
@@ -238,6 +242,7 @@ class FlowTracker {
   ExpiryArray links_;
   BlockPool blocks_;
   std::vector<RecencyRing> rings_;  // by Ring
+  Duration shortest_timeout_{};     // of flows that are not closed
   AgeList ages_{links_};
   std::vector<SlotIndex> free_;  // used slots that are free again
   SlotIndex fresh_ = 0;          // slots from here on were never used

@@ -11,6 +11,7 @@ namespace tracker {
 template <Extractor E, typename State>
 DecodeResult FlowTracker<E, State>::Prepare(const Frame& frame, Item& item) {
   item.result = extractor_.Extract(frame, item.extracted);
+  item.hint = {};
   if (item.result != DecodeResult::kOk) {
     ++stats_.unmatched[static_cast<std::size_t>(item.result)];
   } else if (!item.extracted.unsettled) {
@@ -110,26 +111,27 @@ void FlowTracker<E, State>::TrackBurst(std::span<const Frame> frames,
     std::size_t new_flows = 0;
     for (std::size_t i = 0; i < burst.size(); ++i) {
       Item& item = (*burst_)[i];
-      item.guess = kNoSlot;
       if (item.result != DecodeResult::kOk || item.extracted.unsettled) {
         continue;
       }
-      item.guess = index_.Guess(item.hash);
-      if (item.guess != kNoSlot) {
+      item.hint = index_.Guess(item.hash);
+      if (item.hint.slot != kNoSlot) {
         // What is only for TCP comes last.
         constexpr std::size_t kTcpOctets = 64;
-        slab_.Prefetch(item.guess, item.extracted.packet.protocol == kTcp
-                                       ? sizeof(Entry)
-                                       : sizeof(Entry) - kTcpOctets);
+        slab_.Prefetch(item.hint.slot, item.extracted.packet.protocol == kTcp
+                                           ? sizeof(Entry)
+                                           : sizeof(Entry) - kTcpOctets);
       } else {
-        slab_.Prefetch(NextFree(new_flows));
+        const std::size_t slot = NextFree(new_flows);
+        slab_.Prefetch(slot);
+        links_.Prefetch(slot);
         ++new_flows;
       }
     }
     for (std::size_t i = 0; i < burst.size(); ++i) {
       const Item& item = (*burst_)[i];
-      if (item.guess != kNoSlot && Keys::IsApart(item.extracted.key)) {
-        keys_.Prefetch(slab_[item.guess].key);
+      if (item.hint.slot != kNoSlot && Keys::IsApart(item.extracted.key)) {
+        keys_.Prefetch(slab_[item.hint.slot].key);
       }
     }
     for (std::size_t i = 0; i < burst.size(); ++i) {
@@ -145,7 +147,8 @@ template <typename Sink>
 Side FlowTracker<E, State>::TrackOne(const Item& item, Timestamp now,
                                      Sink& sink) {
   const Packet& packet = item.extracted.packet;
-  SlotIndex slot = Find(item.extracted.key, item.hash);
+  SlotIndex slot =
+      index_.Find(item.hash, item.hint, HasKey(item.extracted.key));
   if (slot != kNoSlot) {
     slot = EndIfStale(slot, item.extracted, now, sink);
   }
@@ -159,8 +162,10 @@ Side FlowTracker<E, State>::TrackOne(const Item& item, Timestamp now,
   // Beyond this point the packet's flow is in its slot.
   Entry& entry = slab_[slot];
   Side side = SideOf(entry.stats, item.extracted.orientation);
-  if (item.extracted.one_conversation) {
-    side = AdvanceConversation(entry, packet, side, sink);
+  const bool in_order =
+      !item.extracted.one_conversation || AdvanceInOrder(entry, packet, side);
+  if (!in_order) {
+    side = AdvanceTcp(entry, packet, side, sink);
   }
   Count(entry, packet, side);
   if (!entry.stats.closed) {
@@ -169,7 +174,9 @@ Side FlowTracker<E, State>::TrackOne(const Item& item, Timestamp now,
   if constexpr (WantsPacket<Sink, Flow>) {
     sink.Packet(View(entry), side, packet);
   }
-  CloseIfOver(slot, now, sink);
+  if (!in_order) {
+    CloseIfOver(slot, now, sink);
+  }
   return side;
 }
 
@@ -181,13 +188,15 @@ SlotIndex FlowTracker<E, State>::EndIfStale(SlotIndex slot,
                                             const Extracted<Key>& extracted,
                                             Timestamp now, Sink& sink) {
   const FlowStats& stats = slab_[slot].stats;
-  if (now - stats.idle_since >= TimeoutOf(RingOf(stats))) {
+  const Duration idle = now - stats.idle_since;
+  if ((idle >= shortest_timeout_ || stats.closed) &&
+      idle >= TimeoutOf(RingOf(stats))) {
     End(slot, ReasonFor(stats, EndReason::kIdleTimeout), sink);
     return kNoSlot;
   }
   const Packet& packet = extracted.packet;
   if (extracted.one_conversation && packet.protocol == kTcp &&
-      packet.tcp.complete &&
+      packet.tcp.complete && (packet.tcp.flags & kSyn) != 0 &&
       stats.tcp.IsReplacedBy(SideOf(stats, extracted.orientation),
                              packet.tcp)) {
     End(slot, ReasonFor(stats, EndReason::kReplaced), sink);
@@ -267,23 +276,21 @@ void FlowTracker<E, State>::OrientNewFlow(const Packet& packet, Entry& entry) {
   }
 }
 
+// False, and nothing done: it takes AdvanceTcp().
 template <Extractor E, typename State>
-template <typename Sink>
-Side FlowTracker<E, State>::AdvanceConversation(Entry& entry,
-                                                const Packet& packet, Side side,
-                                                Sink& sink) {
+bool FlowTracker<E, State>::AdvanceInOrder(Entry& entry, const Packet& packet,
+                                           Side side) {
   FlowStats& stats = entry.stats;
   if (packet.protocol == kTcp) {
-    if (packet.tcp.complete &&
-        !stats.tcp.AddInOrder(side, packet.tcp, stats.history)) {
-      return AdvanceTcp(entry, packet, side, sink);
-    }
-  } else if (packet.protocol == kUdp && !packet.later_fragment &&
-             !stats.history.Has(side, 'd')) {
+    return !packet.tcp.complete ||
+           stats.tcp.AddInOrder(side, packet.tcp, stats.history);
+  }
+  if (packet.protocol == kUdp && !packet.later_fragment &&
+      !stats.history.Has(side, 'd')) {
     RareLoan rare = RareOf(entry);
     stats.history.AddOnce(side, 'd', rare);
   }
-  return side;
+  return true;
 }
 
 template <Extractor E, typename State>
@@ -522,7 +529,7 @@ void FlowTracker<E, State>::SetConfig(const TrackerConfig& config,
 
 template <Extractor E, typename State>
 auto FlowTracker<E, State>::Get(const Key& key) const -> std::optional<Flow> {
-  const SlotIndex slot = Find(key, hasher_(key));
+  const SlotIndex slot = Find(key);
   if (slot == kNoSlot) {
     return std::nullopt;
   }
@@ -531,7 +538,7 @@ auto FlowTracker<E, State>::Get(const Key& key) const -> std::optional<Flow> {
 
 template <Extractor E, typename State>
 State* FlowTracker<E, State>::GetMut(const Key& key) {
-  const SlotIndex slot = Find(key, hasher_(key));
+  const SlotIndex slot = Find(key);
   return slot == kNoSlot ? nullptr : &slab_[slot].state;
 }
 

@@ -52,6 +52,9 @@ void FlowTracker<E, State>::Grow(std::size_t max_flows) {
 template <Extractor E, typename State>
 void FlowTracker<E, State>::MakeRings() {
   rings_.clear();
+  shortest_timeout_ =
+      std::min({config_.idle_timeout_tcp, config_.idle_timeout_udp,
+                config_.idle_timeout_other});
   for (std::size_t ring = 0; ring < kRings; ++ring) {
     rings_.emplace_back(links_, TimeoutOf(static_cast<Ring>(ring)));
   }
@@ -89,13 +92,6 @@ auto FlowTracker<E, State>::RingOf(const FlowStats& stats) -> Ring {
     default:
       return kOtherRing;
   }
-}
-
-template <Extractor E, typename State>
-SlotIndex FlowTracker<E, State>::Find(const Key& key,
-                                      std::uint64_t hash) const {
-  return index_.Find(
-      hash, [&](SlotIndex slot) { return keys_.Same(slab_[slot].key, key); });
 }
 
 template <Extractor E, typename State>

@@ -50,6 +50,21 @@ TEST(FlowIndex, ErasingOneOfTwoWithOneHashLeavesTheOther) {
   EXPECT_EQ(index.Find(7, Any), 2U);
 }
 
+TEST(FlowIndex, AHintThatHoldsNoMoreMisleadsNobody) {
+  FlowIndex index(4);
+  index.Insert(7, 1);
+  const FlowIndex::Hint hint = index.Guess(7);
+
+  index.Erase(7, 1);
+  EXPECT_EQ(index.Find(7, hint, Any), kNoSlot);
+
+  index.Insert(7, 2);
+  EXPECT_EQ(index.Find(7, hint, Any), 2U);
+
+  EXPECT_EQ(index.Find(7, index.Guess(7), [](SlotIndex) { return false; }),
+            kNoSlot);
+}
+
 TEST(FlowIndex, ReserveEmptiesIt) {
   FlowIndex index(4);
   index.Insert(7, 1);
@@ -63,7 +78,7 @@ TEST(FlowIndex, GuessIsASlotWithTheHash) {
   FlowIndex index(4);
   index.Insert(7, 1);
 
-  EXPECT_EQ(index.Guess(7), 1U);
+  EXPECT_EQ(index.Guess(7).slot, 1U);
 }
 
 // The index against std::unordered_map, full most of the time. Keys are few
