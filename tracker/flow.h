@@ -81,6 +81,7 @@ struct SideStats {
   }
 };
 
+// NOLINTNEXTLINE(cppcoreguidelines-pro-type-member-init): one of the union is.
 struct FlowStats {
   // Index with a Side. Initiator: the sender of the first packet, or who the
   // direction evidence names, if the tracker is configured to use it.

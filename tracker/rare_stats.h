@@ -41,6 +41,9 @@ struct RareStats {
   History::Rest history;
 };
 
+// Of a flow without a rare part.
+inline constexpr RareStats kNoRareStats{};
+
 using RarePool = Pool<RareStats>;
 
 // The rare part of one flow, as far as it has one.
@@ -53,7 +56,7 @@ class RareLoan {
 
   [[nodiscard]] bool Lent() const { return index_ != RarePool::kNone; }
   [[nodiscard]] const RareStats& Read() const {
-    return Lent() ? pool_[index_] : kNothing;
+    return Lent() ? pool_[index_] : kNoRareStats;
   }
   RareStats& Write() {
     if (!Lent()) {
@@ -63,13 +66,9 @@ class RareLoan {
   }
   void Return() { pool_.Return(index_); }
 
-  static const RareStats kNothing;
-
  private:
   RarePool& pool_;
   RarePool::Index& index_;
 };
-
-inline constexpr RareStats RareLoan::kNothing{};
 
 }  // namespace tracker

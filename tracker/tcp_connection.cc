@@ -326,7 +326,9 @@ bool TcpConnection::TimeHandshake(Side side, const TcpSegment& segment,
     handshake_step_ = time;
   } else if (CompletesHandshake(side, segment)) {
     initiator.handshake_done = true;
-    handshake_client_time_ = handshake_server_time_ > 0 ? since_last_step() : 0;
+    const std::uint32_t client_time =
+        handshake_server_time_ > 0 ? since_last_step() : 0;
+    handshake_step_ = Timestamp{std::chrono::microseconds{client_time}};
     return true;
   }
   return false;

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <array>
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <string_view>
@@ -55,7 +56,7 @@ class TcpConnection {
   struct Environment {
     // A reordered handshake turns the roles round, before the letters that
     // follow; then `flipped` is set and the sender is the other side.
-    bool may_flip;
+    bool may_flip = false;
     BlockPool& blocks;
     RareLoan rare;  // of this flow
   };
@@ -84,7 +85,10 @@ class TcpConnection {
     return handshake_server_time_;
   }
   [[nodiscard]] std::uint32_t HandshakeClientTime() const {
-    return HandshakeDone() ? handshake_client_time_ : 0;
+    return HandshakeDone()
+               ? static_cast<std::uint32_t>(handshake_step_.time_since_epoch() /
+                                            std::chrono::microseconds{1})
+               : 0;
   }
   // Both sides sent FIN, or one sent RST.
   [[nodiscard]] bool Over() const {
@@ -100,13 +104,7 @@ class TcpConnection {
   [[nodiscard]] std::string_view ConnectionState(
       std::string_view history) const;
 
-  bool operator==(const TcpConnection& other) const {
-    return ends_ == other.ends_ && states_ == other.states_ &&
-           handshake_server_time_ == other.handshake_server_time_ &&
-           (HandshakeDone()
-                ? handshake_client_time_ == other.handshake_client_time_
-                : handshake_step_ == other.handshake_step_);
-  }
+  bool operator==(const TcpConnection&) const = default;
 
  private:
   struct End {
@@ -214,11 +212,8 @@ class TcpConnection {
   std::array<EndState, 2> states_;  // likewise
   std::uint32_t handshake_server_time_ = 0;
   // Until the handshake is done, when the last SYN or SYN-ACK came; from then
-  // on, the time of the client.
-  union {
-    Timestamp handshake_step_{};
-    std::uint32_t handshake_client_time_;
-  };
+  // on, the time of the client, since 1970.
+  Timestamp handshake_step_;
 };
 
 inline bool TcpConnection::AddInOrder(Side side, const TcpSegment& segment,

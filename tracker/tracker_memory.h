@@ -96,10 +96,9 @@ auto FlowTracker<E, State>::RingOf(const FlowStats& stats) -> Ring {
 
 template <Extractor E, typename State>
 auto FlowTracker<E, State>::View(const Entry& entry) const -> Flow {
-  return {
-      keys_.Restore(entry.key), entry.stats,
-      entry.rare == RarePool::kNone ? RareLoan::kNothing : rares_[entry.rare],
-      entry.state};
+  return {keys_.Restore(entry.key), entry.stats,
+          entry.rare == RarePool::kNone ? kNoRareStats : rares_[entry.rare],
+          entry.state};
 }
 
 template <Extractor E, typename State>
