@@ -10,11 +10,11 @@
 #include <thread>
 
 #include <gmock/gmock.h>
-#include <netinet/in.h>
 #include <sys/socket.h>
 
 #include "exporter/descriptor.h"
 #include "exporter/transport.h"
+#include "tests/support/loopback.h"
 
 namespace exporter {
 namespace {
@@ -26,18 +26,13 @@ constexpr std::array<std::uint8_t, 16> kMessage{};
 class TcpTransport : public testing::Test {
  protected:
   TcpTransport() {
-    sockaddr_in address{};
-    address.sin_family = AF_INET;
-    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    socklen_t length = sizeof(address);
-    auto* generic = reinterpret_cast<sockaddr*>(&address);
-    EXPECT_EQ(bind(listener_.Get(), generic, length), 0);
+    const std::uint16_t port = test_support::BindToLoopback(listener_);
+    EXPECT_NE(port, 0);
     EXPECT_EQ(listen(listener_.Get(), 1), 0);
-    EXPECT_EQ(getsockname(listener_.Get(), generic, &length), 0);
     CollectorUrl url;
     url.scheme = Scheme::kTcp;
     url.host = "127.0.0.1";
-    url.port = std::to_string(ntohs(address.sin_port));
+    url.port = std::to_string(port);
     transport_ = MakeTcpTransport(url);
   }
 

@@ -7,11 +7,11 @@
 #include <vector>
 
 #include <gmock/gmock.h>
-#include <netinet/in.h>
 #include <sys/socket.h>
 
 #include "exporter/descriptor.h"
 #include "exporter/transport.h"
+#include "tests/support/loopback.h"
 
 namespace exporter {
 namespace {
@@ -22,21 +22,14 @@ using Sizes = std::vector<std::size_t>;
 class UdpTransport : public testing::Test {
  protected:
   UdpTransport() {
-    sockaddr_in address{};
-    address.sin_family = AF_INET;
-    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    socklen_t length = sizeof(address);
-    auto* generic = reinterpret_cast<sockaddr*>(&address);
-    EXPECT_EQ(bind(listener_.Get(), generic, length), 0);
-    EXPECT_EQ(getsockname(listener_.Get(), generic, &length), 0);
-    port_ = std::to_string(ntohs(address.sin_port));
+    EXPECT_NE(port_, 0);
     Make(0);
   }
 
   void Make(std::uint32_t pace) {
     CollectorUrl url;
     url.host = "127.0.0.1";
-    url.port = port_;
+    url.port = std::to_string(port_);
     transport_ = MakeUdpTransport(url, pace);
     EXPECT_FALSE(transport_->Open());
   }
@@ -78,7 +71,7 @@ class UdpTransport : public testing::Test {
   }
 
   Descriptor listener_{socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0)};
-  std::string port_;
+  std::uint16_t port_ = test_support::BindToLoopback(listener_);
   std::unique_ptr<Transport> transport_;
 };
 
@@ -137,13 +130,7 @@ TEST_F(UdpTransport, DeliversTheMessageThatBroughtAnOlderErrorToLight) {
   MessageBatch lost = Batch({100});
   EXPECT_FALSE(transport_->Send(lost));
   listener_ = Descriptor(socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
-  sockaddr_in address{};
-  address.sin_family = AF_INET;
-  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  address.sin_port = htons(static_cast<std::uint16_t>(std::stoi(port_)));
-  ASSERT_EQ(bind(listener_.Get(), reinterpret_cast<sockaddr*>(&address),
-                 sizeof(address)),
-            0);
+  ASSERT_EQ(test_support::BindToLoopback(listener_, port_), port_);
 
   MessageBatch batch = Batch({100, 200});
   EXPECT_FALSE(transport_->Send(batch));
