@@ -17,7 +17,6 @@ using testing::ElementsAre;
 using testing::IsEmpty;
 using testing::UnorderedElementsAre;
 using tracker::EndReason;
-using tracker::FlowStats;
 using tracker::kAck;
 using tracker::KeyHasher;
 using tracker::kFin;

@@ -13,7 +13,6 @@ namespace {
 using namespace std::chrono_literals;
 using testing::ElementsAre;
 using testing::IsEmpty;
-using tracker::FlowStats;
 using tracker::kAck;
 using tracker::kFin;
 using tracker::kRst;

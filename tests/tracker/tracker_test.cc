@@ -20,7 +20,6 @@ using tracker::DecodeResult;
 using tracker::EndReason;
 using tracker::FiveTuple;
 using tracker::FlowKey;
-using tracker::FlowStats;
 using tracker::IpAddress;
 using tracker::kAck;
 using tracker::kRst;
