@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "tracker/flow_index.h"
 
+#include <algorithm>
 #include <cstdint>
 #include <random>
 #include <unordered_map>
@@ -122,6 +123,91 @@ TEST_P(FlowIndexModel, FindsWhatAHashMapFinds) {
       free.pop_back();
     }
   }
+}
+
+// Grown from its first buckets to sixteen times as many, and half
+// emptied on the way. One of four hashes has its home among the last few
+// buckets, however many there are, or would have had it when they were fewer.
+TEST_P(FlowIndexModel, FindsWhatAHashMapFindsWhileItDoubles) {
+  constexpr std::uint32_t kSlots = 10'000;
+  constexpr std::uint32_t kFirstBuckets = 1024;
+  std::mt19937 random(GetParam());
+  const auto hash_of_new = [&] {
+    auto tag = static_cast<std::uint32_t>(random());
+    switch (random() % 8) {
+      case 0:
+        tag = (tag & ~(kFirstBuckets - 1)) | (kFirstBuckets - 1 - tag % 16);
+        break;
+      case 1:
+        tag = 0xffffffff - tag % 64;
+        break;
+      default:
+        break;
+    }
+    return std::uint64_t{tag} << 32 | random();
+  };
+  FlowIndex index(kSlots);
+  std::vector<std::uint64_t> hashes(kSlots);  // by slot, of those that are in
+  std::vector<SlotIndex> used;
+  std::vector<SlotIndex> free;
+  for (SlotIndex slot = 0; slot < kSlots; ++slot) {
+    free.push_back(slot);
+  }
+  std::shuffle(free.begin(), free.end(), random);
+  const auto erase_one = [&] {
+    std::swap(used[random() % used.size()], used.back());
+    const SlotIndex slot = used.back();
+    index.Erase(hashes[slot], slot);
+    const auto is_it = [&](SlotIndex at) { return at == slot; };
+    ASSERT_EQ(index.Find(hashes[slot], is_it), kNoSlot);
+    free.push_back(slot);
+    used.pop_back();
+  };
+  const auto check = [&] {
+    for (const SlotIndex slot : used) {
+      const auto is_it = [&](SlotIndex at) { return at == slot; };
+      ASSERT_EQ(index.Find(hashes[slot], is_it), slot) << "of " << used.size();
+    }
+  };
+
+  std::size_t next_check = 1;
+  while (!free.empty()) {
+    const SlotIndex slot = free.back();
+    free.pop_back();
+    hashes[slot] = hash_of_new();
+    index.Insert(hashes[slot], slot);
+    used.push_back(slot);
+    if (random() % 4 == 0) {
+      ASSERT_NO_FATAL_FAILURE(erase_one());
+    }
+    // After each doubling: three of four buckets and one.
+    if (used.size() > next_check) {
+      ASSERT_NO_FATAL_FAILURE(check());
+      next_check = next_check < 769 ? 769 : next_check * 2 - 1;
+    }
+  }
+  ASSERT_NO_FATAL_FAILURE(check());
+  while (!used.empty()) {
+    ASSERT_NO_FATAL_FAILURE(erase_one());
+    if (used.size() % 5000 == 0) {
+      ASSERT_NO_FATAL_FAILURE(check());
+    }
+  }
+}
+
+TEST(FlowIndex, FindsAHintThatMovedWhenItDoubled) {
+  FlowIndex index(2000);
+  // Its home moves to the upper half; the others all want the first bucket.
+  constexpr std::uint64_t kHash = std::uint64_t{1024 + 5} << 32;
+  index.Insert(kHash, 1);
+  const FlowIndex::Hint hint = index.Guess(kHash);
+
+  for (SlotIndex slot = 2; slot < 1000; ++slot) {
+    index.Insert(std::uint64_t{slot} << 43, slot);
+  }
+
+  EXPECT_EQ(index.Find(kHash, hint, Any), 1U);
+  EXPECT_NE(index.Guess(kHash).bucket, hint.bucket);
 }
 
 INSTANTIATE_TEST_SUITE_P(Random, FlowIndexModel, testing::Range(1U, 11U));
