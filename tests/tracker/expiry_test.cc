@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <map>
 #include <random>
+#include <set>
 #include <span>
 #include <vector>
 
@@ -43,18 +44,24 @@ class Ring {
     ring_.Remove(slot);
     seen_.erase(slot);
   }
-  std::vector<SlotIndex> Advance(Duration cutoff) {
+  // Expires at most so many.
+  std::vector<SlotIndex> Advance(Duration cutoff, std::size_t most = kSlots) {
     std::vector<SlotIndex> expired;
+    fetched.clear();
     ring_.Advance(
-        kStart + cutoff, [](std::span<const SlotIndex>) {},
+        kStart + cutoff,
+        [&](std::span<const SlotIndex> slots) {
+          fetched.insert(slots.begin(), slots.end());
+        },
         [&](SlotIndex slot) {
           ++look_ups;
+          EXPECT_TRUE(fetched.contains(slot));
           return seen_.at(slot);
         },
         [&](SlotIndex slot) {
           Remove(slot);
           expired.push_back(slot);
-          return true;
+          return expired.size() < most;
         });
     return expired;
   }
@@ -76,6 +83,7 @@ class Ring {
   }
 
   int look_ups = 0;
+  std::set<SlotIndex> fetched;  // by the last Advance()
 
  private:
   ExpiryArray links_{kSlots};
@@ -197,6 +205,64 @@ TEST(RecencyRing, CanBeUsedAgainWhenItWasEmpty) {
   ring.File(1, 0s);
 
   EXPECT_THAT(ring.Advance(0s), ElementsAre(1));
+}
+
+TEST(RecencyRing, SlotsOfOneTickExpireInTheirOrderHoweverManyBatches) {
+  Ring ring(60s);
+  std::vector<SlotIndex> expected;
+  for (SlotIndex slot = 0; slot < 100; ++slot) {
+    ring.File(slot, 1s);
+    expected.push_back(slot);
+  }
+
+  EXPECT_EQ(ring.Advance(1s), expected);
+  EXPECT_THAT(ring.Advance(2s), IsEmpty());
+}
+
+TEST(RecencyRing, SlotsSeenSinceWithinTheirTickStayInIt) {
+  Ring ring(60s);
+  std::vector<SlotIndex> early;
+  std::vector<SlotIndex> late;
+  for (SlotIndex slot = 0; slot < 100; ++slot) {
+    ring.File(slot, 0ns);
+    if (slot % 3 == 0) {
+      ring.See(slot, 20ns);
+      late.push_back(slot);
+    } else {
+      early.push_back(slot);
+    }
+  }
+
+  EXPECT_EQ(ring.Advance(10ns), early);
+  EXPECT_EQ(ring.Advance(20ns), late);
+}
+
+TEST(RecencyRing, GoesOnWhereItWasStopped) {
+  Ring ring(60s);
+  for (SlotIndex slot = 0; slot < 100; ++slot) {
+    ring.File(slot, slot < 50 ? 1s : 2s);
+  }
+
+  std::vector<SlotIndex> expired;
+  for (int turn = 0; turn < 15; ++turn) {
+    for (const SlotIndex slot : ring.Advance(2s, 7)) {
+      expired.push_back(slot);
+    }
+  }
+
+  EXPECT_EQ(expired.size(), 100U);
+  EXPECT_TRUE(std::is_sorted(expired.begin(), expired.end()));
+  EXPECT_TRUE(ring.Seen().empty());
+}
+
+TEST(RecencyRing, FetchesNothingOfLaterTicks) {
+  Ring ring(60s);
+  ring.File(1, 1s);
+  ring.File(2, 30s);
+
+  ring.Advance(2s);
+
+  EXPECT_THAT(ring.fetched, ElementsAre(1));
 }
 
 // The ring against a list that looks at everything, with random operations.

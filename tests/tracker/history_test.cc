@@ -1,7 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "tracker/history.h"
 
+#include <cstdint>
+#include <random>
+#include <set>
 #include <string>
+#include <string_view>
 
 #include <gtest/gtest.h>
 
@@ -123,6 +127,81 @@ TEST(History, LoneSynAckIsRewritten) {
   history.history.RewriteLoneSynAck();
 
   EXPECT_EQ(history.Text(), "^h");
+}
+
+TEST(History, MarksWhatItHasNoRoomFor) {
+  Letters history;
+  for (std::size_t i = 0; i < History::kCapacity - 1; ++i) {
+    history.Add(Side::kInitiator, 'f');
+  }
+
+  history.AddOnce(Side::kResponder, 'w');
+  history.AddOnce(Side::kResponder, 'g');
+  history.AddFlip();
+
+  EXPECT_EQ(history.Text(), std::string(History::kCapacity - 1, 'F') + "w");
+  EXPECT_TRUE(history.history.Has(Side::kResponder, 'g'));
+  EXPECT_TRUE(history.history.AddOnceIfRoom(Side::kResponder, 'g'));
+}
+
+TEST(History, OfMoreThanALoneSynAckIsNone) {
+  Letters history;
+  EXPECT_FALSE(history.history.IsLoneSynAck());
+  history.Add(Side::kInitiator, 'h');
+  EXPECT_TRUE(history.history.IsLoneSynAck());
+
+  history.Add(Side::kResponder, 's');
+
+  EXPECT_FALSE(history.history.IsLoneSynAck());
+}
+
+TEST(History, OfTheRespondersSynAckIsNotALoneOne) {
+  Letters history;
+  history.Add(Side::kResponder, 'h');
+
+  EXPECT_FALSE(history.history.IsLoneSynAck());
+}
+
+// Random letters against a string, and the marks against a set.
+class HistoryModel : public testing::TestWithParam<std::uint32_t> {};
+INSTANTIATE_TEST_SUITE_P(Random, HistoryModel, testing::Range(1U, 31U));
+
+TEST_P(HistoryModel, IsWhatAStringWouldHold) {
+  constexpr std::string_view kLetters = "shadfriqtwg";
+  constexpr std::string_view kUpper = "SHADFRIQTWG";
+  std::mt19937 random(GetParam());
+  Letters history;
+  std::string expected;
+  std::set<char> marked;
+  for (int step = 0; step < 60; ++step) {
+    const std::size_t which = random() % kLetters.size();
+    const char letter = kLetters[which];
+    const Side side = random() % 2 == 0 ? Side::kInitiator : Side::kResponder;
+    const char written = side == Side::kInitiator ? kUpper[which] : letter;
+    const bool full = expected.size() >= History::kOwn;
+    switch (random() % 4) {
+      case 0:
+        history.AddOnce(side, letter);
+        expected.append(marked.insert(written).second ? 1 : 0, written);
+        break;
+      case 1:
+        ASSERT_EQ(history.history.AddOnceIfRoom(side, letter),
+                  !full || marked.contains(written));
+        expected.append(!full && marked.insert(written).second ? 1 : 0,
+                        written);
+        break;
+      case 2:
+        history.AddFlip();
+        expected += '^';
+        break;
+      default:
+        history.Add(side, letter);
+        expected += written;
+        break;
+    }
+    ASSERT_EQ(history.Text(), expected.substr(0, History::kCapacity));
+    ASSERT_EQ(history.HasRarePart(), expected.size() > History::kOwn);
+  }
 }
 
 TEST(History, RemembersWhatWasMarked) {
