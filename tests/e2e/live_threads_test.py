@@ -338,6 +338,8 @@ class LiveThreads(EndToEnd):
         self.assertLess(time.monotonic() - sent, 10)
         self.assertEqual(self.threads_of(running.records()),
                          set(range(THREADS)))
+        # Each thread publishes its counters now and then, not for each record.
+        poll_until(lambda: running.summary().ended == 100, 'all are counted')
         summary = running.summary()
         self.assertEqual(summary.errors(), [])
         self.assertEqual((summary.seen, summary.end_reasons),

@@ -192,13 +192,34 @@ TEST(Finish, ForgetsTheFlowOfASuspectedTime) {
   flows.Finish();
   flows.Take();
 
-  flows.Track(Query(1003), 1s);
-  flows.Track(Query(1004), 2s);
-  flows.Sweep(61s);
+  // Longer than a turn of the ring: each of its ticks is looked at.
+  for (int minute = 0; minute < 6; ++minute) {
+    flows.Track(Query(1003), minute * 59s);
+  }
+
+  EXPECT_THAT(
+      flows.Take(),
+      ElementsAre("started 3", "packet 3 initiator", "packet 3 initiator",
+                  "packet 3 initiator", "packet 3 initiator",
+                  "packet 3 initiator", "packet 3 initiator"));
+}
+
+TEST(Finish, GivesEachLaterFlowAPlaceOfItsOwn) {
+  Observed<> flows;
+  flows.Track(Query(1001), 0s);
+  flows.Track(Query(1002), 30s);
+  flows.Sweep(60s);
+  ASSERT_EQ(flows.tracker.FlowCount(), 1U);
+  flows.Finish();
+  flows.Track(Query(1003), 61s);
+  flows.Track(Query(1004), 61s);
+  flows.Take();
+
+  flows.Track(Query(1003), 62s);
+  flows.Track(Query(1004), 62s);
 
   EXPECT_THAT(flows.Take(),
-              ElementsAre("started 3", "packet 3 initiator", "started 4",
-                          "packet 4 initiator", "ended 3 idle_timeout"));
+              ElementsAre("packet 3 initiator", "packet 4 initiator"));
 }
 
 TEST(Finish, LeavesATrackerThatCanGrow) {
