@@ -344,9 +344,14 @@ void TcpConnection::FromInactive(Side side, const TcpSegment& segment) {
   EndState& me = At(side).state;
   EndState& peer = At(Other(side)).state;
   if (Has(segment, kSyn)) {
-    if (side == Side::kInitiator) {
-      me.Become(Has(segment, kAck) ? Endpoint::kSynAckSent
-                                   : Endpoint::kSynSent);
+    // The port may have told who is the server before its SYN-ACK, captured
+    // ahead of this SYN, could be taken for the initiator's.
+    const bool answered = peer.now == Endpoint::kEstablished &&
+                          segment.sequence == EndOf(side).start_sequence;
+    if (side == Side::kInitiator && Has(segment, kAck)) {
+      me.Become(Endpoint::kSynAckSent);
+    } else if (side == Side::kInitiator) {
+      me.Become(answered ? Endpoint::kEstablished : Endpoint::kSynSent);
     } else {
       if (peer.now == Endpoint::kSynSent) {
         peer.Become(Endpoint::kEstablished);

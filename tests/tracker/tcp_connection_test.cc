@@ -231,6 +231,32 @@ TEST(TcpFlip, SynOfAnotherConnectionDoesNot) {
   EXPECT_EQ(trace.ClientSide(), Side::kResponder);
 }
 
+// As when the port has told who is the server.
+TEST(TcpFlip, SynAfterItsSynAckEstablishesWhereTheRolesAreRight) {
+  Trace trace;
+  trace.WithFlips()
+      .Server(kSyn | kAck, {.seq = 5000, .ack = 1001})
+      .Client(kSyn, {.seq = 1000})
+      .Client(kAck, {.seq = 1001, .ack = 5001})
+      .Server(kAck, {.seq = 5101, .ack = 1001, .length = 10})
+      .Client(kAck, {.seq = 1001, .ack = 5111});
+
+  EXPECT_EQ(trace.ClientSide(), Side::kInitiator);
+  EXPECT_EQ(trace.established, 1);
+  EXPECT_EQ(trace.missing, 100U);
+  EXPECT_EQ(trace.Zeek(), "S1");
+}
+
+TEST(TcpFlip, AnotherSynAfterASynAckEstablishesNothing) {
+  Trace trace;
+  trace.WithFlips()
+      .Server(kSyn | kAck, {.seq = 5000, .ack = 1001})
+      .Client(kSyn, {.seq = 77});
+
+  EXPECT_EQ(trace.established, 0);
+  EXPECT_EQ(trace.connection.State(), tracker::TcpState::kSynReceived);
+}
+
 TEST(TcpFlip, AckAfterALoneSynAckTurnsTheRolesRound) {
   Trace trace;
   trace.WithFlips()
