@@ -41,6 +41,34 @@ bool IsOpening(Endpoint state) {
 
 }  // namespace
 
+std::uint32_t TcpConnection::Party::LastFin(const RareStats& rare) const {
+  return state.fin_at_end ? end.next_sequence - 1 - end.start_sequence
+                          : rare.tcp_ends[Index()].last_fin;
+}
+
+std::uint32_t TcpConnection::Party::LastRst(const RareStats& rare) const {
+  return state.rst_at_end ? end.next_sequence - end.start_sequence
+                          : rare.tcp_ends[Index()].last_rst;
+}
+
+std::uint32_t TcpConnection::Party::StreamEnd(const RareStats& rare) const {
+  return state.fin_at_end ? end.next_sequence - 1
+                          : rare.tcp_ends[Index()].stream_end;
+}
+
+void TcpConnection::Party::KeepPositions(RareLoan& rare) const {
+  if (!state.fin_at_end && !state.rst_at_end) {
+    return;
+  }
+  RareStats& kept = rare.Write();
+  RareStats::TcpEnd& mine = kept.tcp_ends[Index()];
+  mine.last_fin = LastFin(kept);
+  mine.last_rst = LastRst(kept);
+  mine.stream_end = StreamEnd(kept);
+  state.fin_at_end = false;
+  state.rst_at_end = false;
+}
+
 void TcpConnection::SwapEnds(RareLoan& rare) {
   std::swap(ends_[0], ends_[1]);
   std::swap(states_[0], states_[1]);
@@ -75,6 +103,7 @@ bool TcpConnection::StartSequence(Party me, const TcpSegment& segment,
       break;
   }
   if (starts) {
+    me.KeepPositions(environment.rare);
     me.end.start_sequence = syn ? segment.sequence : segment.sequence - 1;
     me.end.acknowledged = me.end.start_sequence;
     me.end.next_sequence = syn ? SegmentEnd(segment) : segment.sequence;
@@ -89,44 +118,59 @@ bool TcpConnection::StartSequence(Party me, const TcpSegment& segment,
   return begins;
 }
 
-void TcpConnection::FlagLetter(Party me, const TcpSegment& segment,
+bool TcpConnection::FlagLetter(Party me, const TcpSegment& segment,
                                History& history, RareLoan& rare) {
-  using Position = std::uint32_t RareStats::TcpEnd::*;
   const std::uint32_t relative = segment.sequence - me.end.start_sequence;
   // Once, and again when the packet is not a repetition of the last.
-  const auto unless_repeated = [&](char seen_as, char letter,
-                                   std::uint32_t position, Position last) {
+  const auto letter_unless = [&](bool repeated, char seen_as, char letter) {
     const bool first = history.MarkSeen(me.side, seen_as);
-    const bool repeated = rare.Read().tcp_ends[me.Index()].*last == position;
-    if (!repeated) {
-      rare.Write().tcp_ends[me.Index()].*last = position;
-    }
     if (first || !repeated) {
       history.Add(me.side, letter, rare);
     }
   };
+  const bool at_end = segment.sequence == me.end.next_sequence;
   const int bits = ControlBits(segment);
   if (bits > 1) {
     const bool fin_rst = Has(segment, kFin) && Has(segment, kRst);
     history.AddOnce(me.side, fin_rst ? 'i' : 'q', rare);
   } else if (Has(segment, kSyn)) {
-    unless_repeated('s', Has(segment, kAck) ? 'h' : 's', relative,
-                    &RareStats::TcpEnd::last_syn);
-  } else if (Has(segment, kFin)) {
-    if (!me.state.fin_seen) {
-      me.state.fin_seen = true;
-      rare.Write().tcp_ends[me.Index()].stream_end =
-          segment.sequence + segment.payload_octets;
+    const bool repeated =
+        rare.Read().tcp_ends[me.Index()].last_syn == relative;
+    if (!repeated) {
+      rare.Write().tcp_ends[me.Index()].last_syn = relative;
     }
-    unless_repeated('f', 'f', relative + segment.payload_octets,
-                    &RareStats::TcpEnd::last_fin);
+    letter_unless(repeated, 's', Has(segment, kAck) ? 'h' : 's');
+  } else if (Has(segment, kFin)) {
+    const std::uint32_t position = relative + segment.payload_octets;
+    const bool repeated = me.LastFin(rare.Read()) == position;
+    const bool first = !me.state.fin_seen;
+    me.state.fin_seen = true;
+    const bool next = first && at_end && me.state.now != Endpoint::kReset;
+    if (!next && (first || !repeated)) {
+      me.KeepPositions(rare);
+      RareStats::TcpEnd& mine = rare.Write().tcp_ends[me.Index()];
+      mine.last_fin = position;
+      if (first) {
+        mine.stream_end = segment.sequence + segment.payload_octets;
+      }
+    }
+    letter_unless(repeated, 'f', 'f');
+    return next;
   } else if (Has(segment, kRst)) {
-    unless_repeated('r', 'r', relative, &RareStats::TcpEnd::last_rst);
+    const bool repeated = me.LastRst(rare.Read()) == relative;
+    if (!repeated) {
+      me.state.rst_at_end = at_end;
+      if (!at_end) {
+        rare.Write().tcp_ends[me.Index()].last_rst = relative;
+      }
+    }
+    letter_unless(repeated, 'r', 'r');
   } else if (segment.payload_octets > 0) {
     history.AddOnce(me.side, 'd', rare);
   } else if (Has(segment, kAck)) {
     history.AddOnce(me.side, 'a', rare);
   }
+  return false;
 }
 
 void TcpConnection::WindowLetter(Party me, const TcpSegment& segment,
@@ -173,6 +217,7 @@ bool TcpConnection::AdvanceSequence(Party me, const TcpSegment& segment,
     return false;
   }
   if (first_data_is_fin || advance > 0) {
+    me.KeepPositions(rare);
     me.AdvanceTo(end);
     return false;
   }
@@ -258,7 +303,7 @@ std::uint32_t TcpConnection::FindGaps(Party me, Environment& environment,
   std::uint32_t acknowledged = me.end.acknowledged;
   if (me.state.fin_seen) {
     // FIN takes a number, and is no octet.
-    const std::uint32_t end = rare.Read().tcp_ends[me.Index()].stream_end;
+    const std::uint32_t end = me.StreamEnd(rare.Read());
     if (Distance(acknowledged, end) > 0) {
       acknowledged = end;
     }
@@ -460,7 +505,7 @@ TcpConnection::Outcome TcpConnection::Add(Side side, const TcpSegment& segment,
   const Party me = At(side);
   const Party peer = At(Other(side));
   const bool begins = StartSequence(me, segment, environment);
-  FlagLetter(me, segment, history, rare);
+  const bool ends_in_order = FlagLetter(me, segment, history, rare);
   WindowLetter(me, segment, history, rare);
   if (Has(segment, kAck)) {
     Acknowledge(peer, segment);
@@ -469,6 +514,7 @@ TcpConnection::Outcome TcpConnection::Add(Side side, const TcpSegment& segment,
   // new.
   outcome.retransmission =
       AdvanceSequence(me, segment, history, rare) && !begins;
+  me.state.fin_at_end = me.state.fin_at_end || ends_in_order;
   SeeData(me, segment, environment);
 
   if (reordered) {

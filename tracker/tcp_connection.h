@@ -126,6 +126,10 @@ class TcpConnection {
     // Of the initiator only: its SYN was seen; and the end of the handshake.
     bool handshake_begun : 1 = false;
     bool handshake_done : 1 = false;
+    // Where the first FIN or the last RST is: right at the end of what was
+    // sent, before it moved on. Else the rare part has it.
+    bool fin_at_end : 1 = false;
+    bool rst_at_end : 1 = false;
 
     bool operator==(const EndState&) const = default;
     void Become(Endpoint next) {
@@ -147,6 +151,13 @@ class TcpConnection {
     [[nodiscard]] std::size_t Index() const {
       return static_cast<std::size_t>(side);
     }
+    // Of the last packet of its kind, as RareStats has them.
+    [[nodiscard]] std::uint32_t LastFin(const RareStats& rare) const;
+    [[nodiscard]] std::uint32_t LastRst(const RareStats& rare) const;
+    // Where the stream ends; the FIN was seen.
+    [[nodiscard]] std::uint32_t StreamEnd(const RareStats& rare) const;
+    // The end of what was sent is about to be another.
+    void KeepPositions(RareLoan& rare) const;
   };
 
   [[nodiscard]] bool HandshakeDone() const { return states_[0].handshake_done; }
@@ -183,7 +194,8 @@ class TcpConnection {
   // The steps of Add(), in its order.
   static bool StartSequence(Party me, const TcpSegment& segment,
                             Environment& environment);
-  static void FlagLetter(Party me, const TcpSegment& segment, History& history,
+  // Answers whether it is the first FIN, and the next in order.
+  static bool FlagLetter(Party me, const TcpSegment& segment, History& history,
                          RareLoan& rare);
   void WindowLetter(Party me, const TcpSegment& segment, History& history,
                     RareLoan& rare) const;

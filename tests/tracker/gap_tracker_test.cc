@@ -447,6 +447,16 @@ TEST(Gap, DoesNotCountTheNumberOfTheFin) {
   EXPECT_EQ(trace.missing, 0U);
 }
 
+TEST(Gap, EndsWhereTheFinIsWhateverComesBehindIt) {
+  Trace trace;
+  trace.Handshake();
+  trace.Client(kFin | kAck, {.seq = 1001, .ack = 5001});
+  trace.Client(kAck, {.seq = 1102, .ack = 5001, .length = 10});
+  trace.Server(kAck, {.seq = 5001, .ack = 1112});
+
+  EXPECT_EQ(trace.missing, 0U);
+}
+
 TEST(Gap, BeforeTheFinIsCountedWithoutItsNumber) {
   Trace trace;
   trace.Handshake();

@@ -40,6 +40,48 @@ TEST(TcpLetter, FinElsewhereIsWrittenAgain) {
   EXPECT_EQ(trace.Letters(), "ShAFF");
 }
 
+TEST(TcpLetter, FinIsKnownAgainAfterDataBehindIt) {
+  Trace trace;
+  trace.Handshake()
+      .Client(kFin | kAck, {.seq = 1001, .ack = 5001})
+      .Client(kAck, {.seq = 1002, .ack = 5001, .length = 10})
+      .Client(kFin | kAck, {.seq = 1001, .ack = 5001});
+
+  EXPECT_EQ(trace.Letters(), "ShAFD");
+}
+
+TEST(TcpLetter, OnlyTheLastFinIsKnownAgain) {
+  Trace trace;
+  trace.Handshake()
+      .Client(kFin | kAck, {.seq = 1001, .ack = 5001})
+      .Client(kFin | kAck, {.seq = 1002, .ack = 5001})
+      .Client(kFin | kAck, {.seq = 1002, .ack = 5001})
+      .Client(kFin | kAck, {.seq = 1001, .ack = 5001});
+
+  EXPECT_EQ(trace.Letters(), "ShAFFF");
+}
+
+TEST(TcpLetter, FinAheadOfItsTurnIsKnownAgain) {
+  Trace trace;
+  trace.Handshake()
+      .Client(kFin | kAck, {.seq = 1011, .ack = 5001})
+      .Client(kAck, {.seq = 1001, .ack = 5001, .length = 10})
+      .Client(kFin | kAck, {.seq = 1011, .ack = 5001});
+
+  EXPECT_EQ(trace.Letters(), "ShAFDT");
+}
+
+TEST(TcpLetter, RstIsKnownAgainAfterAFinBehindIt) {
+  Trace trace;
+  trace.Handshake()
+      .Client(kRst, {.seq = 1001})
+      .Client(kFin | kAck, {.seq = 1001, .ack = 5001, .length = 10})
+      .Client(kRst, {.seq = 1001})
+      .Client(kRst, {.seq = 1012});
+
+  EXPECT_EQ(trace.Letters(), "ShARFR");
+}
+
 TEST(TcpLetter, FinWithDataIsComparedByItsEnd) {
   Trace trace;
   trace.Handshake()
