@@ -134,8 +134,7 @@ bool TcpConnection::FlagLetter(Party me, const TcpSegment& segment,
     const bool fin_rst = Has(segment, kFin) && Has(segment, kRst);
     history.AddOnce(me.side, fin_rst ? 'i' : 'q', rare);
   } else if (Has(segment, kSyn)) {
-    const bool repeated =
-        rare.Read().tcp_ends[me.Index()].last_syn == relative;
+    const bool repeated = rare.Read().tcp_ends[me.Index()].last_syn == relative;
     if (!repeated) {
       rare.Write().tcp_ends[me.Index()].last_syn = relative;
     }
