@@ -104,13 +104,14 @@ class ClassicFile final : public StreamFile {
   std::size_t Read(FrameBurst& burst) override {
     std::size_t count = 0;
     do {
-      Frame frame;
-      frame.link = link_;
-      frame.interface = kInterface;
-      while (count < FrameBurst::kFrames && reader_.Next(frame)) {
-        if (!filter_ || filter_->Matches(frame)) {
-          burst.AddInPlace(frame);
+      Frame* frame = &burst.Place();
+      while (count < FrameBurst::kFrames && reader_.Next(*frame)) {
+        frame->link = link_;
+        frame->interface = kInterface;
+        if (!filter_ || filter_->Matches(*frame)) {
+          burst.KeepPlace();
           ++count;
+          frame = &burst.Place();
         }
       }
     } while (count == 0 && reader_.More());

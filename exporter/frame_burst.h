@@ -2,6 +2,7 @@
 #pragma once
 
 #include <algorithm>
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
@@ -20,31 +21,36 @@ class FrameBurst {
   // Deeper headers than any seen in practice; what is behind them is truncated.
   static constexpr std::size_t kHeaderOctets = 1024;
 
-  FrameBurst() : octets_(kFrames * kHeaderOctets) { frames_.reserve(kFrames); }
+  FrameBurst() : octets_(kFrames * kHeaderOctets) {}
 
-  void Clear() { frames_.clear(); }
-  // Both: at most kFrames after a Clear(), and `frame` without what is behind
-  // kHeaderOctets. Its octets are copied:
+  void Clear() { count_ = 0; }
+  // At most kFrames after a Clear(), each without what is behind kHeaderOctets.
+  //
+  // The octets are copied.
   void Add(tracker::Frame frame) {
     const std::size_t count = std::min(frame.captured.size(), kHeaderOctets);
-    std::uint8_t* copy = octets_.data() + frames_.size() * kHeaderOctets;
+    std::uint8_t* copy = octets_.data() + count_ * kHeaderOctets;
     std::memcpy(copy, frame.captured.data(), count);
     frame.captured = {copy, count};
-    frames_.push_back(frame);
+    frames_[count_] = frame;
+    ++count_;
   }
-  // They stay where they are, and must until the next Clear().
-  void AddInPlace(tracker::Frame frame) {
-    frame.captured =
-        frame.captured.first(std::min(frame.captured.size(), kHeaderOctets));
-    frames_.push_back(frame);
+  // Where to write the next frame, whose octets stay where they are, and must
+  // until the next Clear(). It is one of the burst from KeepPlace() on.
+  tracker::Frame& Place() { return frames_[count_]; }
+  void KeepPlace() {
+    std::span<const std::uint8_t>& captured = frames_[count_].captured;
+    captured = captured.first(std::min(captured.size(), kHeaderOctets));
+    ++count_;
   }
   [[nodiscard]] std::span<const tracker::Frame> Frames() const {
-    return frames_;
+    return std::span(frames_).first(count_);
   }
 
  private:
   std::vector<std::uint8_t> octets_;
-  std::vector<tracker::Frame> frames_;
+  std::array<tracker::Frame, kFrames> frames_;
+  std::size_t count_ = 0;
 };
 
 }  // namespace exporter

@@ -71,11 +71,11 @@ PcapReader::PcapReader(CaptureStream& stream)
   }
 }
 
-PcapReader::PacketHeader PcapReader::HeaderAt(
+inline PcapReader::PacketHeader PcapReader::HeaderAt(
     const std::uint8_t* octets) const {
   PacketHeader header{U32(octets), U32(octets + 4), U32(octets + 8),
                       U32(octets + 12)};
-  if (swapped_) {
+  if (swapped_) [[unlikely]] {
     header = {Swapped(header.seconds), Swapped(header.fraction),
               Swapped(header.captured), Swapped(header.wire_length)};
   }
@@ -83,8 +83,16 @@ PcapReader::PacketHeader PcapReader::HeaderAt(
 }
 
 // As libpcap 1.10 has it: a time has a sign unless its octets are swapped.
-std::int64_t PcapReader::Signed(std::uint32_t value) const {
-  return swapped_ ? std::int64_t{value} : static_cast<std::int32_t>(value);
+tracker::Timestamp PcapReader::TimeOf(const PacketHeader& header) const {
+  std::int64_t seconds = static_cast<std::int32_t>(header.seconds);
+  std::int64_t fraction = static_cast<std::int32_t>(header.fraction);
+  if (swapped_) {
+    seconds = header.seconds;
+    fraction = header.fraction;
+  }
+  return tracker::Timestamp{
+      std::chrono::seconds{std::max<std::int64_t>(seconds, 0)} +
+      std::chrono::nanoseconds{fraction * nanoseconds_}};
 }
 
 bool PcapReader::Next(tracker::Frame& frame) {
@@ -103,9 +111,7 @@ bool PcapReader::Next(tracker::Frame& frame) {
     return false;
   }
   next_ += kPacketHeaderOctets + header.captured;
-  frame.time = tracker::Timestamp{
-      std::chrono::seconds{std::max<std::int64_t>(Signed(header.seconds), 0)} +
-      std::chrono::nanoseconds{Signed(header.fraction) * nanoseconds_}};
+  frame.time = TimeOf(header);
   const std::uint32_t captured = std::min(header.captured, snap_length_);
   frame.captured = {octets + kPacketHeaderOctets, captured};
   frame.wire_length = std::max(header.wire_length, captured);

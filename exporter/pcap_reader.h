@@ -46,7 +46,7 @@ class PcapReader {
   };
 
   [[nodiscard]] PacketHeader HeaderAt(const std::uint8_t* octets) const;
-  [[nodiscard]] std::int64_t Signed(std::uint32_t value) const;
+  [[nodiscard]] tracker::Timestamp TimeOf(const PacketHeader& header) const;
   [[nodiscard]] std::string Truncation() const;
 
   CaptureStream& stream_;

@@ -2,8 +2,10 @@
 // Private to decode*.cc: the cursor and one function per layer.
 #pragma once
 
+#include <bit>
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 #include <span>
 
 #include "tracker/decode.h"
@@ -25,10 +27,15 @@ enum EtherType : std::uint16_t {
 
 // Fields in network order.
 inline std::uint16_t Load16(const std::uint8_t* from) {
-  return static_cast<std::uint16_t>(from[0] << 8 | from[1]);
+  static_assert(std::endian::native == std::endian::little);
+  std::uint16_t value = 0;
+  std::memcpy(&value, from, sizeof(value));
+  return __builtin_bswap16(value);
 }
 inline std::uint32_t Load32(const std::uint8_t* from) {
-  return static_cast<std::uint32_t>(Load16(from)) << 16 | Load16(from + 2);
+  std::uint32_t value = 0;
+  std::memcpy(&value, from, sizeof(value));
+  return __builtin_bswap32(value);
 }
 
 // Reads big-endian fields at a moving offset. The caller asks Has() first; a

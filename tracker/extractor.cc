@@ -84,14 +84,13 @@ void BasicFiveTuple<kBidirectional>::FillKey(Extracted<Key>& out) const {
   out.orientation = static_cast<Orientation>(turned);
   key.address = {Choose(mask, source, destination),
                  Choose(mask, destination, source)};
-  key.port = {
-      static_cast<std::uint16_t>(Choose(mask, ports.source, ports.destination)),
-      static_cast<std::uint16_t>(
-          Choose(mask, ports.destination, ports.source))};
+  key.SetNumbers({static_cast<std::uint16_t>(
+                      Choose(mask, ports.source, ports.destination)),
+                  static_cast<std::uint16_t>(
+                      Choose(mask, ports.destination, ports.source))},
+                 packet.protocol, packet.ip_version,
+                 options_.vlan_in_key ? packet.vlan_id : std::uint16_t{0});
   key.tunnel_id = TunnelIdOf(packet);
-  key.vlan_id = options_.vlan_in_key ? packet.vlan_id : std::uint16_t{0};
-  key.protocol = packet.protocol;
-  key.ip_version = packet.ip_version;
 }
 
 template <bool kBidirectional>

@@ -12,6 +12,7 @@
 #include "tracker/duplicate_filter.h"
 #include "tracker/flow_key.h"
 #include "tracker/fragment_table.h"
+#include "tracker/glance.h"
 
 namespace tracker {
 
@@ -49,6 +50,14 @@ concept HoldsPackets = requires(E& extractor, const Frame& frame,
   extractor.ReleaseAll();
 };
 
+// An extractor that knows the usual packets at a glance: false, and nothing
+// done, or `out` has what Extract() would have found.
+template <typename E>
+concept Glances = requires(const E& extractor, const Frame& frame,
+                           Glance& out) {
+  { extractor.TakeGlance(frame, out) } -> std::same_as<bool>;
+};
+
 struct FiveTupleOptions {
   // Look into tunnels: the innermost IP packet is the one that counts.
   bool innermost = false;
@@ -68,6 +77,11 @@ class BasicFiveTuple {
   explicit BasicFiveTuple(FiveTupleOptions options);
   DecodeResult Extract(const Frame& frame, Extracted<Key>& out);
   DecodeResult Settle(const Frame& frame, Extracted<Key>& out);
+  bool TakeGlance(const Frame& frame,
+                  Glance& out) const requires kBidirectional {
+    return !options_.innermost && duplicates_ == nullptr &&
+           tracker::TakeGlance(frame, options_.vlan_in_key, out);
+  }
 
   bool TakeReady(Extracted<Key>& out) {
     return fragments_.TakeReady(out.packet) && (FillKey(out), true);

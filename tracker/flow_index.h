@@ -46,15 +46,18 @@ class FlowIndex {
     }
     return {};
   }
+  // Whether the bucket still has that slot.
+  [[nodiscard]] bool Holds(std::uint64_t hash, const Hint& hint) const {
+    const Bucket& bucket = buckets_[hint.bucket];
+    return hint.slot != kNoSlot && bucket.tag == Tag(hash) &&
+           bucket.slot_plus_one == hint.slot + 1;
+  }
   // As below; in one step if the hint still holds.
   template <typename IsSame>
   [[nodiscard]] SlotIndex Find(std::uint64_t hash, const Hint& hint,
                                IsSame&& is_same) const {
-    const Bucket& bucket = buckets_[hint.bucket];
-    return hint.slot != kNoSlot && bucket.tag == Tag(hash) &&
-                   bucket.slot_plus_one == hint.slot + 1 && is_same(hint.slot)
-               ? hint.slot
-               : Find(hash, is_same);
+    return Holds(hash, hint) && is_same(hint.slot) ? hint.slot
+                                                   : Find(hash, is_same);
   }
 
   // The slot with this hash for which `is_same(slot)`, or kNoSlot.

@@ -81,6 +81,12 @@ class History {
   [[nodiscard]] bool Has(Side side, char letter) const {
     return (seen_[static_cast<std::size_t>(side)] & Bit(letter)) != 0;
   }
+  // Has() of the one or the other letter, without a decision of the processor.
+  [[nodiscard]] bool HasEither(Side side, bool first, char one,
+                               char other) const {
+    const std::uint16_t bit = first ? Bit(one) : Bit(other);
+    return (seen_[static_cast<std::size_t>(side)] & bit) != 0;
+  }
   [[nodiscard]] bool IsLoneSynAck() const {
     return words_[0] == Code(Side::kInitiator, 'h') && words_[1] == 0;
   }

@@ -3,9 +3,9 @@
 #pragma once
 
 #include <array>
-#include <bit>
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 
 #include "tracker/flow_key.h"
 #include "tracker/pool.h"
@@ -42,11 +42,20 @@ class KeyStore<FlowKey> {
   struct Kept {
     // IPv4: as in a header. Else the first is where they are in the pool.
     std::array<std::uint32_t, 2> address{};
+    // As in FlowKey.
     std::array<std::uint16_t, 2> port{};
-    std::uint32_t tunnel_id = 0;
-    std::uint16_t vlan_id = 0;
     std::uint8_t protocol = 0;
     std::uint8_t ip_version = 0;
+    std::uint16_t vlan_id = 0;
+    std::uint32_t tunnel_id = 0;
+
+    [[nodiscard]] std::uint64_t Numbers() const {
+      std::uint64_t word = 0;
+      std::memcpy(&word,
+                  reinterpret_cast<const std::byte*>(this) + sizeof(address),
+                  sizeof(word));
+      return word;
+    }
   };
 
   explicit KeyStore(std::size_t capacity) : pairs_(capacity) {}
@@ -55,10 +64,10 @@ class KeyStore<FlowKey> {
   Kept Keep(const FlowKey& key) {
     Kept kept{.address = {},
               .port = key.port,
-              .tunnel_id = key.tunnel_id,
-              .vlan_id = key.vlan_id,
               .protocol = key.protocol,
-              .ip_version = key.ip_version};
+              .ip_version = key.ip_version,
+              .vlan_id = key.vlan_id,
+              .tunnel_id = key.tunnel_id};
     if (kept.ip_version == 4) {
       kept.address = {key.address[0].V4Octets(), key.address[1].V4Octets()};
     } else {
@@ -79,19 +88,16 @@ class KeyStore<FlowKey> {
                                   IpAddress::V4(kept.address[1])}
                            : pairs_[kept.address[0]],
             .port = kept.port,
-            .tunnel_id = kept.tunnel_id,
-            .vlan_id = kept.vlan_id,
             .protocol = kept.protocol,
-            .ip_version = kept.ip_version};
+            .ip_version = kept.ip_version,
+            .vlan_id = kept.vlan_id,
+            .tunnel_id = kept.tunnel_id};
   }
   [[nodiscard]] bool Same(const Kept& kept, const FlowKey& key) const {
-    if (std::bit_cast<std::uint32_t>(kept.port) !=
-            std::bit_cast<std::uint32_t>(key.port) ||
-        kept.protocol != key.protocol || kept.ip_version != key.ip_version ||
-        kept.vlan_id != key.vlan_id || kept.tunnel_id != key.tunnel_id) {
+    if (kept.Numbers() != key.Numbers() || kept.tunnel_id != key.tunnel_id) {
       return false;
     }
-    return kept.ip_version == 4
+    return key.ip_version == 4
                ? kept.address[0] == key.address[0].V4Octets() &&
                      kept.address[1] == key.address[1].V4Octets()
                : pairs_[kept.address[0]] == key.address;

@@ -145,8 +145,9 @@ class TcpConnection {
 
     void AdvanceTo(std::uint32_t sequence) const {
       end.next_sequence = sequence;
-      state.start_is_far =
-          state.start_is_far || (sequence - end.start_sequence) >> 30 != 0;
+      if ((sequence - end.start_sequence) >> 30 != 0) {
+        state.start_is_far = true;
+      }
     }
     [[nodiscard]] std::size_t Index() const {
       return static_cast<std::size_t>(side);
@@ -172,6 +173,11 @@ class TcpConnection {
       return end == Endpoint::kEstablished || end == Endpoint::kPartial;
     };
     return open(a) && open(b);
+  }
+  // As IsOpen() is for most connections.
+  [[nodiscard]] bool IsEstablished() const {
+    return states_[0].now == Endpoint::kEstablished &&
+           states_[1].now == Endpoint::kEstablished && HandshakeDone();
   }
   // Whether all of the stream up to `next_sequence` was seen.
   [[nodiscard]] bool IsWhole(std::size_t index) const {
@@ -228,19 +234,23 @@ class TcpConnection {
   Timestamp handshake_step_;
 };
 
+// What the peer has sent may have holes: up to `delivered` it has none.
 inline bool TcpConnection::AddInOrder(Side side, const TcpSegment& segment,
                                       History& history) {
   const auto index = static_cast<std::size_t>(side);
   End& me = ends_[index];
   End& peer = ends_[1 - index];
-  const char letter = segment.payload_octets > 0 ? 'd' : 'a';
+  const bool data = segment.payload_octets > 0;
   if ((segment.flags & (kSyn | kFin | kRst | kAck)) != kAck ||
       segment.window == 0 || segment.sequence != me.next_sequence ||
-      segment.acknowledgment == 0 || segment.continuation || !IsOpen() ||
-      !IsWhole(0) || !IsWhole(1) ||
+      segment.acknowledgment == 0 || segment.continuation ||
+      !(IsEstablished() || IsOpen()) || !IsWhole(index) ||
       Distance(segment.acknowledgment, peer.acknowledged) < 0 ||
-      Distance(segment.acknowledgment, peer.delivered) > 0 ||
-      !history.AddOnceIfRoom(side, letter)) {
+      Distance(segment.acknowledgment, peer.delivered) > 0) {
+    return false;
+  }
+  if (!history.HasEither(side, data, 'd', 'a') &&
+      !history.AddOnceIfRoom(side, data ? 'd' : 'a')) {
     return false;
   }
   At(side).AdvanceTo(me.next_sequence + segment.payload_octets);

@@ -131,11 +131,26 @@ class FlowTracker {
                     !std::is_same_v<State, NoState> || sizeof(Entry) == 192,
                 "three cache lines a flow");
   struct Item {
-    Extracted<Key> extracted;
     std::uint64_t hash = 0;
     FlowIndex::Hint hint;
     DecodeResult result = DecodeResult::kOk;
+    bool glanced = false;  // `glance` is what is known; else `extracted`
+    Glance glance;
+    Extracted<Key> extracted;
   };
+  // Whether a burst is looked at briefly first: not if the sink wants to see
+  // whole packets.
+  template <typename Sink>
+  static constexpr bool kGlances = Glances<E> && !WantsPacket<Sink, Flow>;
+  static const Key& KeyOf(const Item& item) {
+    if constexpr (Glances<E>) {
+      return item.glanced ? item.glance.key : item.extracted.key;
+    } else {
+      return item.extracted.key;
+    }
+  }
+  // Further ahead, a packet does not move the clock alone.
+  static constexpr Duration kPlausibleStep = std::chrono::minutes{10};
   // A packet far in the future, and the flow that it was counted for.
   struct Suspect {
     Timestamp time;
@@ -189,6 +204,10 @@ class FlowTracker {
 
   // tracker_impl.h: the path of a packet.
   DecodeResult Prepare(const Frame& frame, Item& item);
+  template <typename Sink>
+  void PrepareInBurst(const Frame& frame, Item& item);
+  std::size_t LookUp(Item& item, std::size_t new_flows);
+  bool CarryOn(const Frame& frame, const Item& item);
   template <typename Sink>
   void SweepIfDue(Timestamp time, Sink& sink);
   template <typename Sink>

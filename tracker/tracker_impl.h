@@ -91,6 +91,86 @@ DecodeResult FlowTracker<E, State>::TrackWithPayload(const Frame& frame,
   return item.result;
 }
 
+// What is known of a frame before it is its turn, and the bucket of its flow on
+// its way.
+template <Extractor E, typename State>
+template <typename Sink>
+void FlowTracker<E, State>::PrepareInBurst(const Frame& frame, Item& item) {
+  item.glanced = false;
+  if constexpr (kGlances<Sink>) {
+    item.glanced = extractor_.TakeGlance(frame, item.glance);
+    if (item.glanced) {
+      item.result = DecodeResult::kOk;
+      item.hash = hasher_(item.glance.key);
+      index_.Prefetch(item.hash);
+      return;
+    }
+  }
+  if (Prepare(frame, item) == DecodeResult::kOk && !item.extracted.unsettled) {
+    index_.Prefetch(item.hash);
+  }
+}
+
+// The flow, or the place of a new one, on its way. Answers how many new flows
+// there are with this one.
+template <Extractor E, typename State>
+std::size_t FlowTracker<E, State>::LookUp(Item& item, std::size_t new_flows) {
+  // What is only for TCP comes last.
+  constexpr std::size_t kTcpOctets = 64;
+  item.hint = index_.Guess(item.hash);
+  if (item.hint.slot != kNoSlot) {
+    const std::uint8_t protocol = item.glanced ? item.glance.key.protocol
+                                               : item.extracted.packet.protocol;
+    slab_.Prefetch(item.hint.slot, protocol == kTcp
+                                       ? sizeof(Entry)
+                                       : sizeof(Entry) - kTcpOctets);
+    return new_flows;
+  }
+  const std::size_t slot = NextFree(new_flows);
+  slab_.Prefetch(slot);
+  links_.Prefetch(slot);
+  return new_flows + 1;
+}
+
+// The packet is counted, if it is one of the many that just carry a
+// conversation on: no event is due, and the clock moves by little. False, and
+// nothing done: it takes Advance().
+template <Extractor E, typename State>
+bool FlowTracker<E, State>::CarryOn(const Frame& frame, const Item& item) {
+  if (suspect_ || sweep_unfinished_ || frame.time < clock_ ||
+      frame.time - clock_ > kPlausibleStep ||
+      frame.time - last_sweep_ >= config_.sweep_interval) {
+    return false;
+  }
+  const Glance& glance = item.glance;
+  if (!index_.Holds(item.hash, item.hint)) {
+    return false;
+  }
+  Entry& entry = slab_[item.hint.slot];
+  if (!keys_.Same(entry.key, glance.key)) {
+    return false;
+  }
+  FlowStats& stats = entry.stats;
+  const Side side = SideOf(stats, glance.orientation);
+  SideStats& counts = stats.sides[static_cast<std::size_t>(side)];
+  if (stats.closed || counts.packets == 0 ||
+      frame.time - stats.idle_since >= shortest_timeout_ ||
+      (config_.active_timeout > Duration::zero() &&
+       frame.time >= IntervalEnd(stats.interval_start))) {
+    return false;
+  }
+  if (glance.key.protocol == kTcp
+          ? !stats.tcp.AddInOrder(side, glance.tcp, stats.history)
+          : !stats.history.Has(side, 'd')) {
+    return false;
+  }
+  counts.CountNext(frame.time, glance.octets, glance.ttl, glance.tcp.flags);
+  clock_ = frame.time;
+  stats.idle_since = clock_;
+  ++stats_.packets_tracked;
+  return true;
+}
+
 // Three passes, so that the cache misses of a burst overlap: the buckets of all
 // are fetched while the next is decoded, the slots of all while the next is
 // looked up, and the last pass finds both in the cache.
@@ -98,45 +178,42 @@ template <Extractor E, typename State>
 template <typename Sink>
 void FlowTracker<E, State>::TrackBurst(std::span<const Frame> frames,
                                        Sink&& sink) {
+  using PlainSink = std::remove_reference_t<Sink>;
   while (!frames.empty()) {
     const auto burst = frames.first(std::min(frames.size(), kBurst));
     frames = frames.subspan(burst.size());
+    const std::span<Item> items(burst_->data(), burst.size());
     for (std::size_t i = 0; i < burst.size(); ++i) {
-      Item& item = (*burst_)[i];
-      if (Prepare(burst[i], item) == DecodeResult::kOk &&
-          !item.extracted.unsettled) {
-        index_.Prefetch(item.hash);
-      }
+      PrepareInBurst<PlainSink>(burst[i], items[i]);
     }
     std::size_t new_flows = 0;
-    for (std::size_t i = 0; i < burst.size(); ++i) {
-      Item& item = (*burst_)[i];
-      if (item.result != DecodeResult::kOk || item.extracted.unsettled) {
-        continue;
+    bool any_apart = false;
+    for (Item& item : items) {
+      if (item.glanced ||
+          (item.result == DecodeResult::kOk && !item.extracted.unsettled)) {
+        new_flows = LookUp(item, new_flows);
+        any_apart = any_apart || Keys::IsApart(KeyOf(item));
       }
-      item.hint = index_.Guess(item.hash);
-      if (item.hint.slot != kNoSlot) {
-        // What is only for TCP comes last.
-        constexpr std::size_t kTcpOctets = 64;
-        slab_.Prefetch(item.hint.slot, item.extracted.packet.protocol == kTcp
-                                           ? sizeof(Entry)
-                                           : sizeof(Entry) - kTcpOctets);
-      } else {
-        const std::size_t slot = NextFree(new_flows);
-        slab_.Prefetch(slot);
-        links_.Prefetch(slot);
-        ++new_flows;
+    }
+    if (any_apart) {
+      for (const Item& item : items) {
+        if (item.hint.slot != kNoSlot && Keys::IsApart(KeyOf(item))) {
+          keys_.Prefetch(slab_[item.hint.slot].key);
+        }
       }
     }
     for (std::size_t i = 0; i < burst.size(); ++i) {
-      const Item& item = (*burst_)[i];
-      if (item.hint.slot != kNoSlot && Keys::IsApart(item.extracted.key)) {
-        keys_.Prefetch(slab_[item.hint.slot].key);
+      Item& item = items[i];
+      if constexpr (kGlances<PlainSink>) {
+        if (item.glanced && CarryOn(burst[i], item)) {
+          continue;
+        }
+        if (item.glanced) {
+          item.result = extractor_.Extract(burst[i], item.extracted);
+        }
       }
-    }
-    for (std::size_t i = 0; i < burst.size(); ++i) {
-      if ((*burst_)[i].result == DecodeResult::kOk) {
-        Advance(burst[i], (*burst_)[i], sink);
+      if (item.result == DecodeResult::kOk) {
+        Advance(burst[i], item, sink);
       }
     }
   }

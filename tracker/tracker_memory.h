@@ -111,7 +111,6 @@ void FlowTracker<E, State>::FileInRing(SlotIndex slot) {
 // capture loses nothing by that: its flows look at their own packets' times.
 template <Extractor E, typename State>
 void FlowTracker<E, State>::AdvanceClock(Timestamp time) {
-  constexpr Duration kPlausibleStep = std::chrono::minutes{10};
   if (!clock_set_) {
     clock_set_ = true;
     clock_ = time;

@@ -8,6 +8,7 @@
 #include <gtest/gtest.h>
 
 #include "tests/tracker/decoded.h"
+#include "tests/tracker/usual_frames.h"
 #include "tracker/decode_layers.h"
 
 namespace tests {
@@ -16,24 +17,6 @@ namespace {
 using tracker::DecodeResult;
 using tracker::Packet;
 namespace layers = tracker::layers;
-
-std::vector<PacketBuilder> UsualFrames() {
-  std::vector<PacketBuilder> frames;
-  for (const PacketBuilder& link : {Eth(), Eth().Vlan(7)}) {
-    auto with_ip = [&](auto add) {
-      frames.push_back(add(PacketBuilder(link).Ipv4(kClient, kServer)));
-      frames.push_back(add(PacketBuilder(link).Ipv6(kClient6, kServer6)));
-    };
-    with_ip([](auto ip) { return ip.Tcp(40000, 443).Flags(2).Options(16); });
-    with_ip([](auto ip) {
-      return ip.Ttl(3).ClassOfService(8).Tcp(1, 2).Flags(16).Payload(30);
-    });
-    with_ip([](auto ip) { return ip.Udp(53, 40000).Payload(12).PadTo(120); });
-    frames.push_back(PacketBuilder(link).Ipv4(kClient, kServer).Icmp(8, 1));
-    frames.push_back(PacketBuilder(link).Ipv6(kClient6, kServer6).IcmpV6(3, 4));
-  }
-  return frames;
-}
 
 // No field has a value that a decoder would give it.
 Packet Rubbish() {

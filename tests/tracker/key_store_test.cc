@@ -23,10 +23,10 @@ constexpr IpAddress kServer = IpAddress::V4(198, 51, 100, 200);
 FlowKey KeyOf(std::uint8_t ip_version, IpAddress first, IpAddress second) {
   return {.address = {first, second},
           .port = {40000, 53},
-          .tunnel_id = 0x1020304,
-          .vlan_id = 42,
           .protocol = 17,
-          .ip_version = ip_version};
+          .ip_version = ip_version,
+          .vlan_id = 42,
+          .tunnel_id = 0x1020304};
 }
 FlowKey Ipv4Key() { return KeyOf(4, kClient, kServer); }
 // The addresses of an IPv6 packet, in the same form.

@@ -84,15 +84,22 @@ std::vector<Record> RecordsOfBursts(const TrackerConfig& config,
     views.push_back(frame.View());
   }
   Tracker tracker(config);
+  Tracker quiet_tracker(config);
   Ledger ledger;
+  QuietLedger quiet;
   for (std::span<const tracker::Frame> rest(views); !rest.empty();) {
     const std::size_t size =
         std::min<std::size_t>(rest.size(), random.Between(1, 200));
     tracker.TrackBurst(rest.first(size), ledger);
+    quiet_tracker.TrackBurst(rest.first(size), quiet);
     rest = rest.subspan(size);
   }
   tracker.Finish(ledger);
+  quiet_tracker.Finish(quiet);
   EXPECT_TRUE(ledger.NothingLives()) << "Finish() ends every flow";
+  EXPECT_EQ(quiet.records, ledger.records) << "whether packets are looked at";
+  EXPECT_EQ(quiet_tracker.Stats().packets_tracked,
+            tracker.Stats().packets_tracked);
   return std::move(ledger.records);
 }
 

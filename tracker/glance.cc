@@ -1,0 +1,150 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "tracker/glance.h"
+
+#include <algorithm>
+#include <cstddef>
+#include <cstring>
+
+#include "tracker/decode_layers.h"
+
+// Each field is assigned once, and nothing else: this is done for every packet.
+namespace tracker {
+namespace {
+
+using layers::Load16;
+using layers::Load32;
+
+constexpr std::size_t kEthernetHeader = 14;
+constexpr std::size_t kTag = 4;
+constexpr std::size_t kIpv4Header = 20;
+constexpr std::size_t kIpv6Header = 40;
+constexpr std::size_t kTcpHeader = 20;
+constexpr std::size_t kUdpHeader = 8;
+
+std::uint64_t Raw64(const std::uint8_t* from) {
+  std::uint64_t value = 0;
+  std::memcpy(&value, from, sizeof(value));
+  return value;
+}
+
+// The smaller end comes first, as in BasicFiveTuple. `from` and `to` are the
+// addresses as they stand in the header, `ports` is the transport header.
+void AssignIpv4Ends(const std::uint8_t* from, const std::uint8_t* ports,
+                    std::uint8_t protocol, std::uint16_t vlan, Glance& out) {
+  const std::uint8_t* const to = from + 4;
+  const std::uint64_t source =
+      std::uint64_t{Load32(from)} << 16 | Load16(ports);
+  const std::uint64_t destination =
+      std::uint64_t{Load32(to)} << 16 | Load16(ports + 2);
+  const std::uint64_t first = std::min(source, destination);
+  const std::uint64_t second = std::max(source, destination);
+  const auto address = [](std::uint64_t end) {
+    return IpAddress::V4(
+        __builtin_bswap32(static_cast<std::uint32_t>(end >> 16)));
+  };
+  out.orientation = source > destination ? Orientation::kSecondToFirst
+                                         : Orientation::kFirstToSecond;
+  out.key.address[0] = address(first);
+  out.key.address[1] = address(second);
+  out.key.SetNumbers(
+      {static_cast<std::uint16_t>(first), static_cast<std::uint16_t>(second)},
+      protocol, 4, vlan);
+}
+
+void AssignIpv6Ends(const std::uint8_t* from, const std::uint8_t* ports,
+                    std::uint8_t protocol, std::uint16_t vlan, Glance& out) {
+  const std::uint8_t* const to = from + 16;
+  IpAddress source;
+  IpAddress destination;
+  source.SetHalves(Raw64(from), Raw64(from + 8));
+  destination.SetHalves(Raw64(to), Raw64(to + 8));
+  const std::uint16_t source_port = Load16(ports);
+  const std::uint16_t destination_port = Load16(ports + 2);
+  if (source > destination ||
+      (source == destination && source_port > destination_port)) {
+    out.orientation = Orientation::kSecondToFirst;
+    out.key.address = {destination, source};
+    out.key.SetNumbers({destination_port, source_port}, protocol, 6, vlan);
+  } else {
+    out.orientation = Orientation::kFirstToSecond;
+    out.key.address = {source, destination};
+    out.key.SetNumbers({source_port, destination_port}, protocol, 6, vlan);
+  }
+}
+
+// `octets` of IP payload on the wire, and `captured` from the header on.
+bool GlanceTcp(const std::uint8_t* header, std::uint32_t octets,
+               std::size_t captured, TcpSegment& out) {
+  if (captured < kTcpHeader) {
+    return false;
+  }
+  const std::uint32_t length = (header[12] >> 4) * 4U;
+  if (length < kTcpHeader || length > octets ||
+      (header[13] & (kSyn | kFin | kRst | kAck)) != kAck) {
+    return false;
+  }
+  out.sequence = Load32(header + 4);
+  out.acknowledgment = Load32(header + 8);
+  out.payload_octets = octets - length;
+  out.window = Load16(header + 14);
+  out.flags = header[13];
+  out.continuation = false;
+  out.complete = true;
+  return true;
+}
+
+}  // namespace
+
+bool TakeGlance(const Frame& frame, bool vlan_in_key, Glance& out) {
+  const std::uint8_t* at = frame.captured.data();
+  std::size_t captured = frame.captured.size();
+  constexpr std::size_t kLeast = kEthernetHeader + kTag + kIpv4Header;
+  if (frame.link != LinkType::kEthernet || captured < kLeast + kUdpHeader) {
+    return false;
+  }
+  std::uint16_t type = Load16(at + 12);
+  std::uint16_t vlan = 0;
+  std::size_t link = kEthernetHeader;
+  if (type == layers::kVlan) {
+    vlan = vlan_in_key ? Load16(at + 14) & 0x0fff : 0;
+    type = Load16(at + 16);
+    link += kTag;
+  }
+  at += link;
+  captured -= link;
+
+  std::size_t header = kIpv4Header;
+  if (type == layers::kIpv4) {
+    constexpr std::uint16_t kFragment = 0x3fff;  // more fragments, offset
+    if (at[0] != 0x45 || (Load16(at + 6) & kFragment) != 0) {
+      return false;
+    }
+    out.octets = Load16(at + 2);
+    out.ttl = at[8];
+    AssignIpv4Ends(at + 12, at + kIpv4Header, at[9], vlan, out);
+  } else if (type == layers::kIpv6) {
+    header = kIpv6Header;
+    if (captured < kIpv6Header + kUdpHeader || at[0] >> 4 != 6) {
+      return false;
+    }
+    out.octets = kIpv6Header + Load16(at + 4);
+    out.ttl = at[7];
+    AssignIpv6Ends(at + 8, at + kIpv6Header, at[6], vlan, out);
+  } else {
+    return false;
+  }
+  out.key.tunnel_id = 0;
+  if (out.octets < header + kUdpHeader) {
+    return false;
+  }
+  const std::size_t end = std::min<std::size_t>(captured, out.octets) - header;
+  if (out.key.protocol == kTcp) {
+    return GlanceTcp(at + header,
+                     static_cast<std::uint32_t>(out.octets - header), end,
+                     out.tcp);
+  }
+  out.tcp.flags = 0;
+  return out.key.protocol == kUdp;
+}
+
+}  // namespace tracker

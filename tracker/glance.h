@@ -1,0 +1,30 @@
+// SPDX-License-Identifier: Apache-2.0
+// What is counted of a packet that only carries a conversation on.
+#pragma once
+
+#include <cstdint>
+
+#include "tracker/flow_key.h"
+#include "tracker/frame.h"
+#include "tracker/packet.h"
+
+namespace tracker {
+
+// A small part of a Packet, so that a burst of them and the flows that they
+// belong to fit into the first-level cache together.
+struct Glance {
+  FlowKey key;  // canonical: both directions give the same
+  Orientation orientation = Orientation::kFirstToSecond;
+  std::uint8_t ttl = 0;      // or hop limit
+  std::uint32_t octets = 0;  // as in Packet
+  TcpSegment tcp;            // of UDP, flags are 0 and the rest has no meaning
+};
+
+// Ethernet with at most one tag, IP without options, extensions or fragments,
+// TCP that acknowledges and neither opens nor closes, or UDP, all of the
+// headers captured. False: it is none of these, and `out` has no meaning. Else
+// `out` has what Decode() and the five-tuple make of the frame; `vlan_in_key`
+// as in FiveTupleOptions.
+bool TakeGlance(const Frame& frame, bool vlan_in_key, Glance& out);
+
+}  // namespace tracker
