@@ -9,8 +9,6 @@
 #include <string_view>
 #include <utility>
 
-#include <arpa/inet.h>
-
 // The functions of 1.1.1, which later versions have, too: what replaced them
 // takes twice as long to set itself up as to digest one block.
 #define OPENSSL_API_COMPAT 10101
@@ -102,35 +100,34 @@ Input InputFor(const templates::FlowRecord& record) {
   return input;
 }
 
-// The digest, and a zero that makes its octets a multiple of three.
-using Digest = std::array<std::uint8_t, SHA_DIGEST_LENGTH + 1>;
+using Digest = std::array<std::uint32_t, 5>;
 
 Digest Sha1(Input input) {
   SHA_CTX state;
   SHA1_Init(&state);
   SHA1_Transform(&state, input.Block());
-  Digest digest{};
-  const std::array<std::uint32_t, 5> words{htonl(state.h0), htonl(state.h1),
-                                           htonl(state.h2), htonl(state.h3),
-                                           htonl(state.h4)};
-  std::memcpy(digest.data(), words.data(), sizeof(words));
-  return digest;
+  return {state.h0, state.h1, state.h2, state.h3, state.h4};
 }
 
-// RFC 4648 section 4: 28 letters.
-void WriteBase64(const Digest& digest, char* to) {
+// The highest bits of a word as letters of RFC 4648 section 4, six each.
+template <std::size_t kLetters>
+void WriteLetters(std::uint64_t bits, char* to) {
   constexpr std::string_view kAlphabet =
       "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-  for (std::size_t i = 0; i < digest.size(); i += 3) {
-    const auto group = static_cast<std::uint32_t>(
-        digest[i] << 16 | digest[i + 1] << 8 | digest[i + 2]);
-    to[0] = kAlphabet[group >> 18];
-    to[1] = kAlphabet[group >> 12 & 63];
-    to[2] = kAlphabet[group >> 6 & 63];
-    to[3] = kAlphabet[group & 63];
-    to += 4;
+  for (std::size_t i = 0; i < kLetters; ++i) {
+    to[i] = kAlphabet[bits >> (58 - 6 * i) & 63];
   }
-  to[-1] = '=';  // instead of the zero
+}
+
+// 160 bits are 27 letters, the last of which has four, and a filler.
+void WriteBase64(const Digest& digest, char* to) {
+  const auto [a, b, c, d, e] = digest;
+  const std::uint64_t first = std::uint64_t{a} << 32 | b;
+  const std::uint64_t middle = std::uint64_t{c} << 32 | d;
+  WriteLetters<10>(first, to);
+  WriteLetters<10>(first << 60 | middle >> 4, to + 10);
+  WriteLetters<7>(middle << 56 | std::uint64_t{e} << 24, to + 20);
+  to[27] = '=';
 }
 
 }  // namespace

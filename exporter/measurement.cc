@@ -52,8 +52,14 @@ struct Measurement::Recorder {
       report.packets_overrun += packets;
       return;
     }
-    *place = {flow.key, flow.stats, flow.rare, reason,
-              measurement.tracker_.Clock()};
+    place->key = flow.key;
+    place->stats = flow.stats;
+    place->rare.reset();
+    if (flow.HasRare()) {
+      place->rare = flow.rare;
+    }
+    place->reason = reason;
+    place->at = measurement.tracker_.Clock();
     // The threads' numbers take turns: 1, 2, 3, ... when there is only one.
     const MeasurementOptions& options = measurement.options_;
     place->stats.SetId((flow.stats.id - 1) * options.threads + options.index +

@@ -78,7 +78,8 @@ void FillReverse(const SideStats& side, const RareStats::Direction& rare,
   record.reverse_missing_octets = rare.missing_octets;
 }
 
-void FillKey(const EndedInterval& ended, templates::FlowRecord& record) {
+void FillKey(const EndedInterval& ended, const RareStats& rare,
+             templates::FlowRecord& record) {
   const tracker::FlowStats& stats = ended.stats;
   const std::size_t source = stats.Endpoint(Side::kInitiator);
   const std::size_t destination = stats.Endpoint(Side::kResponder);
@@ -92,10 +93,10 @@ void FillKey(const EndedInterval& ended, templates::FlowRecord& record) {
   record.destination_mac = stats.responder_mac;
   const std::size_t tagged = stats.Of(Side::kInitiator).seen != 0 ? 0 : 1;
   record.vlan_id = stats.vlan_id[tagged];
-  record.inner_vlan_id = ended.rare.directions[tagged].inner_vlan_id;
+  record.inner_vlan_id = rare.directions[tagged].inner_vlan_id;
   record.reverse_vlan_id = stats.vlan_id[1];
-  record.reverse_inner_vlan_id = ended.rare.directions[1].inner_vlan_id;
-  record.segment_id = ended.rare.segment_id;
+  record.reverse_inner_vlan_id = rare.directions[1].inner_vlan_id;
+  record.segment_id = rare.segment_id;
   record.ingress_interface = stats.interface;
   if (stats.IsIcmp()) {
     record.icmp_type_code = stats.icmp_type_code[0];
@@ -112,13 +113,14 @@ templates::FlowRecord MakeRecord(const EndedInterval& ended) {
   const tracker::FlowStats& stats = ended.stats;
   const SideStats& forward = stats.Of(Side::kInitiator);
   const SideStats& reverse = stats.Of(Side::kResponder);
+  const RareStats& rare = ended.rare ? *ended.rare : tracker::kNoRareStats;
   templates::FlowRecord record;
-  FillKey(ended, record);
+  FillKey(ended, rare, record);
   if (forward.packets > 0) {
-    FillForward(forward, ended.rare.directions[0], record);
+    FillForward(forward, rare.directions[0], record);
   }
   if (reverse.packets > 0) {
-    FillReverse(reverse, ended.rare.directions[1], record);
+    FillReverse(reverse, rare.directions[1], record);
   }
   // An interval in which only the responder spoke still needs a start.
   if (forward.packets == 0) {
@@ -136,8 +138,8 @@ templates::FlowRecord MakeRecord(const EndedInterval& ended) {
     record.handshake_client_us = stats.tcp.HandshakeClientTime();
   }
   record.biflow_direction = stats.direction_known ? 1 : 0;
-  record.connection_state.Assign(tracker::ConnectionState(stats, ended.rare));
-  record.history.Assign(stats.history.Letters(ended.rare.history).View());
+  record.connection_state.Assign(tracker::ConnectionState(stats, rare));
+  record.history.Assign(stats.history.Letters(rare.history).View());
   return record;
 }
 

@@ -3,6 +3,8 @@
 // both.
 #pragma once
 
+#include <optional>
+
 #include "templates/flow_record.h"
 #include "tracker/flow.h"
 
@@ -12,7 +14,7 @@ namespace exporter {
 struct EndedInterval {
   tracker::FlowKey key;
   tracker::FlowStats stats;
-  tracker::RareStats rare;
+  std::optional<tracker::RareStats> rare;  // few have one
   tracker::EndReason reason = tracker::EndReason::kShutdown;
   tracker::Timestamp at;  // by the tracker's clock
 };

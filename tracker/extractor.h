@@ -51,11 +51,13 @@ concept HoldsPackets = requires(E& extractor, const Frame& frame,
 };
 
 // An extractor that knows the usual packets at a glance: false, and nothing
-// done, or `out` has what Extract() would have found.
+// done, or `glance` has what Extract() would have found. From that, LookAgain()
+// makes the rest of it.
 template <typename E>
 concept Glances = requires(const E& extractor, const Frame& frame,
-                           Glance& out) {
-  { extractor.TakeGlance(frame, out) } -> std::same_as<bool>;
+                           Glance& glance, Extracted<typename E::Key>& out) {
+  { extractor.TakeGlance(frame, glance) } -> std::same_as<bool>;
+  extractor.LookAgain(frame, glance, out);
 };
 
 struct FiveTupleOptions {
@@ -78,9 +80,16 @@ class BasicFiveTuple {
   DecodeResult Extract(const Frame& frame, Extracted<Key>& out);
   DecodeResult Settle(const Frame& frame, Extracted<Key>& out);
   bool TakeGlance(const Frame& frame,
-                  Glance& out) const requires kBidirectional {
+                  Glance& glance) const requires kBidirectional {
     return !options_.innermost && duplicates_ == nullptr &&
-           tracker::TakeGlance(frame, options_.vlan_in_key, out);
+           tracker::TakeGlance(frame, options_.vlan_in_key, glance);
+  }
+  static void LookAgain(const Frame& frame, const Glance& glance,
+                        Extracted<Key>& out) {
+    Decode(frame, out.packet);
+    out.key = glance.key;
+    out.orientation = glance.orientation;
+    out.unsettled = false;
   }
 
   bool TakeReady(Extracted<Key>& out) {
@@ -108,6 +117,7 @@ class BasicFiveTuple {
 using FiveTuple = BasicFiveTuple<true>;
 // Each direction is a flow of its own.
 using UnidirectionalFiveTuple = BasicFiveTuple<false>;
+static_assert(Glances<FiveTuple> && !Glances<UnidirectionalFiveTuple>);
 
 // Everything between two IP addresses.
 class IpPair {

@@ -114,6 +114,7 @@ bool TakeGlance(const Frame& frame, bool vlan_in_key, Glance& out) {
   captured -= link;
 
   std::size_t header = kIpv4Header;
+  std::uint8_t protocol = 0;
   if (type == layers::kIpv4) {
     constexpr std::uint16_t kFragment = 0x3fff;  // more fragments, offset
     if (at[0] != 0x45 || (Load16(at + 6) & kFragment) != 0) {
@@ -121,7 +122,7 @@ bool TakeGlance(const Frame& frame, bool vlan_in_key, Glance& out) {
     }
     out.octets = Load16(at + 2);
     out.ttl = at[8];
-    AssignIpv4Ends(at + 12, at + kIpv4Header, at[9], vlan, out);
+    protocol = at[9];
   } else if (type == layers::kIpv6) {
     header = kIpv6Header;
     if (captured < kIpv6Header + kUdpHeader || at[0] >> 4 != 6) {
@@ -129,22 +130,29 @@ bool TakeGlance(const Frame& frame, bool vlan_in_key, Glance& out) {
     }
     out.octets = kIpv6Header + Load16(at + 4);
     out.ttl = at[7];
-    AssignIpv6Ends(at + 8, at + kIpv6Header, at[6], vlan, out);
+    protocol = at[6];
   } else {
     return false;
   }
-  out.key.tunnel_id = 0;
   if (out.octets < header + kUdpHeader) {
     return false;
   }
   const std::size_t end = std::min<std::size_t>(captured, out.octets) - header;
-  if (out.key.protocol == kTcp) {
-    return GlanceTcp(at + header,
-                     static_cast<std::uint32_t>(out.octets - header), end,
-                     out.tcp);
-  }
   out.tcp.flags = 0;
-  return out.key.protocol == kUdp;
+  if (protocol == kTcp
+          ? !GlanceTcp(at + header,
+                       static_cast<std::uint32_t>(out.octets - header), end,
+                       out.tcp)
+          : protocol != kUdp) {
+    return false;
+  }
+  if (header == kIpv4Header) {
+    AssignIpv4Ends(at + 12, at + kIpv4Header, protocol, vlan, out);
+  } else {
+    AssignIpv6Ends(at + 8, at + kIpv6Header, protocol, vlan, out);
+  }
+  out.key.tunnel_id = 0;
+  return true;
 }
 
 }  // namespace tracker

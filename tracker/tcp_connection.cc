@@ -484,10 +484,28 @@ bool TcpConnection::CompletesHandshake(Side side,
              0;
 }
 
+void TcpConnection::Begin(const TcpSegment& segment, Timestamp time,
+                          History& history, RareLoan& rare) {
+  ends_[0] = {.start_sequence = segment.sequence,
+              .next_sequence = segment.sequence + 1,
+              .acknowledged = segment.sequence,
+              .delivered = segment.sequence + 1};
+  states_[0].Become(Endpoint::kSynSent);
+  states_[0].handshake_begun = true;
+  handshake_step_ = time;
+  history.AddOnce(Side::kInitiator, 's', rare);
+}
+
 TcpConnection::Outcome TcpConnection::Add(Side side, const TcpSegment& segment,
                                           Timestamp time, History& history,
                                           Environment environment) {
   Outcome outcome;
+  if ((segment.flags & (kSyn | kFin | kRst | kAck)) == kSyn &&
+      segment.payload_octets == 0 && segment.window != 0 &&
+      side == Side::kInitiator && IsFresh()) {
+    Begin(segment, time, history, environment.rare);
+    return outcome;
+  }
   const bool may_flip = environment.may_flip;
   RareLoan& rare = environment.rare;
   const bool plain = ControlBits(segment) == 0 &&

@@ -197,6 +197,15 @@ class TcpConnection {
   }
   void SwapEnds(RareLoan& rare);
 
+  // Nothing was added yet.
+  [[nodiscard]] bool IsFresh() const {
+    return states_[0].now == Endpoint::kInactive &&
+           states_[1].now == Endpoint::kInactive;
+  }
+  // Add() of the usual first segment: a SYN of the initiator.
+  void Begin(const TcpSegment& segment, Timestamp time, History& history,
+             RareLoan& rare);
+
   // The steps of Add(), in its order.
   static bool StartSequence(Party me, const TcpSegment& segment,
                             Environment& environment);

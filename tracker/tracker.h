@@ -58,6 +58,9 @@ class FlowTracker {
     const FlowStats& stats;
     const RareStats& rare;
     const State& state;
+
+    // `rare` is of this flow; else it is what a flow without one has.
+    [[nodiscard]] bool HasRare() const { return &rare != &kNoRareStats; }
   };
   // Makes the user state of a new flow from its key; called once per flow.
   using MakeState = std::function<State(const Key&)>;

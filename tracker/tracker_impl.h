@@ -209,7 +209,7 @@ void FlowTracker<E, State>::TrackBurst(std::span<const Frame> frames,
           continue;
         }
         if (item.glanced) {
-          item.result = extractor_.Extract(burst[i], item.extracted);
+          extractor_.LookAgain(burst[i], item.glance, item.extracted);
         }
       }
       if (item.result == DecodeResult::kOk) {
