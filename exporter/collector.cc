@@ -15,9 +15,22 @@ using tracker::Timestamp;
 constexpr std::chrono::seconds kLongestPause{32};
 // How long a record may wait for others to fill its message.
 constexpr std::chrono::milliseconds kLongestWait{1000};
-// Messages a second, of about 10 records each, from a capture. nfcapd's default
-// socket buffer holds 90 of full size.
-constexpr std::uint32_t kCapturePace = 10'000;
+
+// Unless the URL says otherwise.
+UdpPaceOptions PaceFor(const CollectorUrl& url, bool live) {
+  // Messages a second, of about 10 records each, from a capture. A default
+  // socket buffer holds 90 of full size.
+  constexpr std::uint32_t kCapturePace = 10'000;
+  // For a collector on this machine that does not read. While an interface
+  // waits, the kernel's ring bridges it.
+  constexpr std::chrono::milliseconds kCapturePatience{1000};
+  constexpr std::chrono::milliseconds kLivePatience{50};
+  if (url.pace) {
+    return {.messages_per_second = *url.pace};
+  }
+  return {.messages_per_second = live ? 0 : kCapturePace,
+          .patience = live ? kLivePatience : kCapturePatience};
+}
 
 }  // namespace
 
@@ -194,8 +207,7 @@ std::unique_ptr<Output> OpenCollector(const CollectorUrl& url, bool live) {
   std::unique_ptr<Transport> transport;
   switch (url.scheme) {
     case Scheme::kUdp:
-      transport =
-          MakeUdpTransport(url, url.pace.value_or(live ? 0 : kCapturePace));
+      transport = MakeUdpTransport(url, PaceFor(url, live));
       break;
     case Scheme::kTcp:
       transport = MakeTcpTransport(url);

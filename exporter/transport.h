@@ -9,6 +9,7 @@
 
 #include "exporter/collector_url.h"
 #include "exporter/message_batch.h"
+#include "exporter/udp_pace.h"
 
 namespace exporter {
 
@@ -41,10 +42,9 @@ class Transport {
 };
 
 // Throw SetupError: a name that does not resolve, a file that cannot be made.
-// UDP goes at `pace` messages a second, and up to 32 ahead of that; Send()
-// waits. 0: as fast as they come.
+// Over UDP, Send() waits as `pace` has it.
 std::unique_ptr<Transport> MakeUdpTransport(const CollectorUrl& url,
-                                            std::uint32_t pace);
+                                            const UdpPaceOptions& pace);
 std::unique_ptr<Transport> MakeTcpTransport(const CollectorUrl& url);
 std::unique_ptr<Transport> MakeFileTransport(const CollectorUrl& url);
 

@@ -1,11 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <algorithm>
 #include <array>
-#include <chrono>
 #include <cstdint>
 #include <cstring>
 #include <span>
-#include <thread>
 #include <utility>
 
 #include <netinet/udp.h>
@@ -16,51 +14,14 @@
 #include "exporter/setup_error.h"
 #include "exporter/socket.h"
 #include "exporter/transport.h"
+#include "exporter/udp_pace.h"
 
 namespace exporter {
 namespace {
 
 using Entries = std::span<const MessageBatch::Entry>;
 
-constexpr std::size_t kMostMessages = 32;
-
-// Lets a batch through when those before it have had their time. What a sleep
-// lasts too long is made up for by a few messages: with these, 32 are the most
-// that go in a row.
-class Pacer {
- public:
-  static constexpr std::size_t kBatch = kMostMessages - 4;
-
-  // `pace` in messages a second; 0: no limit.
-  explicit Pacer(std::uint32_t pace)
-      : interval_(pace == 0
-                      ? std::chrono::nanoseconds{0}
-                      : std::chrono::nanoseconds{std::chrono::seconds{1}} /
-                            pace) {}
-
-  [[nodiscard]] bool Limits() const { return interval_.count() > 0; }
-  // At most kBatch messages.
-  void Wait(std::size_t messages) {
-    if (!Limits()) {
-      return;
-    }
-    constexpr int kMakeUp = kMostMessages - kBatch;
-    const auto now = std::chrono::steady_clock::now();
-    if (next_ > now) {
-      std::this_thread::sleep_until(next_);
-    }
-    next_ = std::max(next_, now - kMakeUp * interval_) +
-            static_cast<int>(messages) * interval_;
-  }
-  // As many of them were not sent.
-  void Return(std::size_t messages) {
-    next_ -= static_cast<int>(messages) * interval_;
-  }
-
- private:
-  std::chrono::nanoseconds interval_;
-  std::chrono::steady_clock::time_point next_;  // batch
-};
+constexpr std::size_t kMostMessages = UdpPace::kMostMessages;
 
 // How many messages at the front go as one, which the kernel cuts up again
 // (UDP_SEGMENT): of equal size, but the last may be shorter.
@@ -154,8 +115,8 @@ class Runs {
 // port, which collectors take for the exporter's identity, never changes.
 class UdpTransport final : public Transport {
  public:
-  UdpTransport(const CollectorUrl& url, std::uint32_t pace)
-      : addresses_(Resolve(url, SOCK_DGRAM)), pacer_(pace) {}
+  UdpTransport(const CollectorUrl& url, const UdpPaceOptions& pace)
+      : addresses_(Resolve(url, SOCK_DGRAM)), pace_(pace) {}
 
   std::error_code Open() override {
     std::error_code error;
@@ -165,6 +126,7 @@ class UdpTransport final : public Transport {
           socket(at->ai_family, SOCK_DGRAM | SOCK_CLOEXEC, at->ai_protocol));
       if (socket_.Valid() &&
           connect(socket_.Get(), at->ai_addr, at->ai_addrlen) == 0) {
+        pace_.Opened(socket_.Get());
         return {};
       }
       error = LastError();
@@ -176,13 +138,13 @@ class UdpTransport final : public Transport {
   [[nodiscard]] bool IsOpen() override { return socket_.Valid(); }
 
   [[nodiscard]] std::size_t LargestBatch() const override {
-    return pacer_.Limits() ? Pacer::kBatch : kMostMessages;
+    return pace_.LargestBatch();
   }
 
   std::error_code Send(MessageBatch& batch) override {
-    pacer_.Wait(batch.Entries().size());
+    pace_.Wait(batch.Entries().size(), batch.Octets().size());
     const std::error_code error = SendAll(batch);
-    pacer_.Return(batch.Entries().size());
+    pace_.Return(batch.Entries().size());
     return error;
   }
 
@@ -246,7 +208,7 @@ class UdpTransport final : public Transport {
 
   Addresses addresses_;
   Descriptor socket_;
-  Pacer pacer_;
+  UdpPace pace_;
   std::error_code late_error_;
   bool segmented_ = true;
 };
@@ -254,7 +216,7 @@ class UdpTransport final : public Transport {
 }  // namespace
 
 std::unique_ptr<Transport> MakeUdpTransport(const CollectorUrl& url,
-                                            std::uint32_t pace) {
+                                            const UdpPaceOptions& pace) {
   return std::make_unique<UdpTransport>(url, pace);
 }
 

@@ -4,12 +4,14 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include <gmock/gmock.h>
 #include <sys/socket.h>
 
 #include "exporter/descriptor.h"
+#include "exporter/receiver_queue.h"
 #include "exporter/transport.h"
 #include "tests/support/loopback.h"
 
@@ -23,10 +25,10 @@ class UdpTransport : public testing::Test {
  protected:
   UdpTransport() {
     EXPECT_NE(port_, 0);
-    Make(0);
+    Make({});
   }
 
-  void Make(std::uint32_t pace) {
+  void Make(const UdpPaceOptions& pace) {
     CollectorUrl url;
     url.host = "127.0.0.1";
     url.port = std::to_string(port_);
@@ -140,7 +142,7 @@ TEST_F(UdpTransport, DeliversTheMessageThatBroughtAnOlderErrorToLight) {
 }
 
 TEST_F(UdpTransport, PacedKeepsToItsRateBeyondTheFirstBurst) {
-  Make(1000);
+  Make({.messages_per_second = 1000});
   const std::size_t batch_size = transport_->LargestBatch();
   const auto start = std::chrono::steady_clock::now();
   std::size_t messages = 0;
@@ -152,6 +154,69 @@ TEST_F(UdpTransport, PacedKeepsToItsRateBeyondTheFirstBurst) {
   }
   EXPECT_GE(std::chrono::steady_clock::now() - start,
             std::chrono::milliseconds{messages - 32});
+}
+
+// --- As fast as a collector on this machine reads.
+
+class UdpTransportThatLooks : public UdpTransport {
+ protected:
+  UdpTransportThatLooks() {
+    const Descriptor sender(socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+    EXPECT_TRUE(test_support::ConnectToLoopback(sender, port_));
+    if (!ReceiverQueue(sender.Get()).Look()) {
+      skip_ = true;  // such as a kernel without udp_diag
+    }
+  }
+  void SetUp() override {
+    if (skip_) {
+      GTEST_SKIP() << "this kernel does not tell how full sockets are";
+    }
+  }
+
+  void SendBatches(int count) {
+    for (int i = 0; i < count; ++i) {
+      MessageBatch batch = Batch(Sizes(transport_->LargestBatch(), 1400));
+      EXPECT_FALSE(transport_->Send(batch));
+    }
+  }
+
+ private:
+  bool skip_ = false;
+};
+
+TEST_F(UdpTransportThatLooks, LosesNothingToASlowCollectorOnThisMachine) {
+  constexpr int kBatches = 60;
+  Make({.patience = std::chrono::seconds{10}});
+  const std::size_t expected = kBatches * transport_->LargestBatch();
+  std::size_t arrived = 0;
+  std::thread collector([&] {
+    std::vector<std::uint8_t> octets(2000);
+    while (recv(listener_.Get(), octets.data(), octets.size(), 0) > 20) {
+      ++arrived;
+      if (arrived % 50 == 0) {
+        std::this_thread::sleep_for(std::chrono::milliseconds{3});
+      }
+    }
+  });
+
+  SendBatches(kBatches);
+  MessageBatch end = Batch({20});
+  EXPECT_FALSE(transport_->Send(end));
+  collector.join();
+
+  EXPECT_EQ(arrived, expected);
+}
+
+TEST_F(UdpTransportThatLooks, WaitsOnceForACollectorThatDoesNotRead) {
+  constexpr std::chrono::milliseconds kPatience{100};
+  Make({.patience = kPatience});
+  const auto start = std::chrono::steady_clock::now();
+
+  SendBatches(100);
+
+  const auto lasted = std::chrono::steady_clock::now() - start;
+  EXPECT_GE(lasted, kPatience);
+  EXPECT_LT(lasted, 20 * kPatience);
 }
 
 }  // namespace

@@ -28,4 +28,15 @@ inline std::uint16_t BindToLoopback(const exporter::Descriptor& socket,
   return ntohs(address.sin_port);
 }
 
+// Whether it is connected to that port of 127.0.0.1.
+inline bool ConnectToLoopback(const exporter::Descriptor& socket,
+                              std::uint16_t port) {
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  address.sin_port = htons(port);
+  return connect(socket.Get(), reinterpret_cast<sockaddr*>(&address),
+                 sizeof(address)) == 0;
+}
+
 }  // namespace test_support
