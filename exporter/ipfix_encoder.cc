@@ -23,6 +23,8 @@ using templates::FlowTemplate;
 // Template ids of domain 0, apart from those of the flows: some collectors keep
 // templates by id and sender alone.
 constexpr std::uint16_t kElementTypeTemplate = 400;
+constexpr std::uint16_t kSamplingTemplate = 401;  // in the domain of the flows
+
 class IpfixEncoder final : public Encoder {
  public:
   explicit IpfixEncoder(const IpfixOptions& options)
@@ -36,6 +38,11 @@ class IpfixEncoder final : public Encoder {
     for (std::size_t i = 0; i < templates_.size(); ++i) {
       AddFlowTemplate(templates_[i]);
       layouts_[i] = RecordLayout(templates_[i]);
+    }
+    if (options.profile.sampling_interval) {
+      flows_.AddTemplate(kSamplingTemplate,
+                         {{"observationDomainId", 4}, {"samplingInterval", 4}},
+                         1);
     }
     // All the fields of RFC 5610 section 3.9: libfixbuf's own readers learn
     // from nothing less, and crash on a name of fixed length.
@@ -64,6 +71,9 @@ class IpfixEncoder final : public Encoder {
       WriteElementTypes(now, sink);
     }
     flows_.WriteTemplates(now, sink);
+    if (options_.profile.sampling_interval) {
+      WriteSamplingInterval(now, sink);
+    }
     Flush(sink);
   }
 
@@ -109,10 +119,7 @@ class IpfixEncoder final : public Encoder {
         continue;
       }
       std::vector<std::uint8_t> record;
-      const auto put = [&](const auto& value) {
-        const auto* octets = reinterpret_cast<const std::uint8_t*>(&value);
-        record.insert(record.end(), octets, octets + sizeof(value));
-      };
+      const auto put = [&record](const auto& value) { Put(value, record); };
       put(element.enterprise == templates::kOwn ? options_.pen
                                                 : element.enterprise);
       put(element.id);
@@ -126,6 +133,21 @@ class IpfixEncoder final : public Encoder {
       types_.Append(kElementTypeTemplate, record, now, sink);
     }
     types_.Flush(sink);
+  }
+
+  void WriteSamplingInterval(Timestamp now, const MessageSink& sink) {
+    std::vector<std::uint8_t> record;
+    Put(options_.observation_domain, record);
+    Put(std::uint32_t{1}, record);
+    flows_.Append(kSamplingTemplate, record, now, sink);
+    flows_.Flush(sink);
+  }
+
+  // As libfixbuf takes it: in host byte order, packed.
+  template <typename Value>
+  static void Put(const Value& value, std::vector<std::uint8_t>& record) {
+    const auto* octets = reinterpret_cast<const std::uint8_t*>(&value);
+    record.insert(record.end(), octets, octets + sizeof(value));
   }
 
   IpfixOptions options_;

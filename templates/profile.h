@@ -2,6 +2,7 @@
 // What a collector can digest.
 #pragma once
 
+#include <cstdint>
 #include <span>
 #include <string_view>
 
@@ -16,6 +17,12 @@ struct Profile {
   // Describe elements that are not IANA's in options records (RFC 5610), in
   // observation domain 0, where they disturb no collector's sequence check.
   bool element_types = true;
+  // Say in an options record that every packet was counted (samplingInterval
+  // 1), in the observation domain of the flows: without a rate, it drops them.
+  bool sampling_interval = false;
+  bool udp_only = false;
+  // Of the largest message that it reads in its default settings.
+  std::uint16_t most_octets = 65000;
   // Records may come from inside of tunnels; not the collector's choice.
   bool overlays = false;
 };

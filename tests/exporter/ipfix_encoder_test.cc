@@ -76,6 +76,28 @@ TEST_F(IpfixEncoder, WritesCountersOfBothDirections) {
   EXPECT_EQ(Number(record, kReverse, 2), 22U);
 }
 
+TEST_F(IpfixEncoder, SaysThatEveryPacketCountsToThoseWhoAsk) {
+  IpfixOptions options;
+  options.profile = *templates::FindProfile("akvorado");
+  options.observation_domain = 7;
+  Make(options);
+
+  WriteTemplates();
+  const WireMessage said = Take().back();
+  flow_records_.clear();
+  Append(SampleRecord());
+  Flush();
+
+  EXPECT_EQ(said.domain, 7U);
+  EXPECT_EQ(said.sequence, 0U);
+  ASSERT_EQ(said.records.size(), 1U);
+  EXPECT_EQ(Number(said.records.at(0), 0, 149), 7U);
+  EXPECT_EQ(Number(said.records.at(0), 0, 34), 1U);
+  EXPECT_EQ(flow_records_, std::vector<std::uint32_t>{1});
+  // It is a data record (RFC 7011 section 3.1).
+  EXPECT_EQ(Take().at(0).sequence, 1U);
+}
+
 TEST_F(IpfixEncoder, WritesTimesAsMilliseconds) {
   const auto record = RoundTrip(SampleRecord());
   EXPECT_EQ(Number(record, 0, 152), 1'750'000'000'123U);

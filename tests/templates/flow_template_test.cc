@@ -7,6 +7,7 @@
 #include <set>
 #include <sstream>
 #include <string>
+#include <vector>
 
 #include <gtest/gtest.h>
 
@@ -60,14 +61,22 @@ TEST_P(EveryTemplate, HasFewerFieldsThanDecodersTake) {
   EXPECT_LE(Made().fields.size(), 60U);
 }
 
-INSTANTIATE_TEST_SUITE_P(
-    Profiles, EveryTemplate,
-    testing::Combine(testing::Values("generic", "nfdump", "elastiflow"),
-                     testing::Range(std::size_t{0}, kShapes)),
-    [](const auto& parameter) {
-      return std::get<0>(parameter.param) +
-             std::to_string(std::get<1>(parameter.param));
-    });
+std::vector<std::string> ProfileNames() {
+  std::vector<std::string> names;
+  for (const Profile& profile : Profiles()) {
+    names.emplace_back(profile.name);
+  }
+  return names;
+}
+
+INSTANTIATE_TEST_SUITE_P(Profiles, EveryTemplate,
+                         testing::Combine(testing::ValuesIn(ProfileNames()),
+                                          testing::Range(std::size_t{0},
+                                                         kShapes)),
+                         [](const auto& parameter) {
+                           return std::get<0>(parameter.param) +
+                                  std::to_string(std::get<1>(parameter.param));
+                         });
 
 TEST(FlowTemplate, OfAUniflowProfileHasNoReverseElements) {
   const auto made = MakeTemplates(*FindProfile("nfdump"));
