@@ -7,6 +7,8 @@
 #include <functional>
 #include <string_view>
 
+#include <net/if.h>
+
 #include "exporter/setup_error.h"
 #include "templates/element.h"
 
@@ -50,6 +52,46 @@ bool Switch(const CollectorUrl& url, std::string_view name,
          std::string(name) + " is yes or no, not '" + std::string(value) + "'");
 }
 
+std::uint16_t Octets(const CollectorUrl& url, std::string_view value) {
+  constexpr std::uint16_t kMostOctets = templates::Profile{}.most_octets;
+  const std::uint32_t octets =
+      Number(url, "mtu", value, kFewestOctets, kMostOctets);
+  if (octets > url.profile.most_octets) {
+    Refuse(url, "mtu: the profile " + std::string(url.profile.name) +
+                    " is for a collector that reads messages of at most " +
+                    std::to_string(url.profile.most_octets) + " octets, not " +
+                    std::to_string(octets));
+  }
+  return static_cast<std::uint16_t>(octets);
+}
+
+// What belongs to the socket. Returns false when `name` is something else.
+bool SetSocketParameter(CollectorUrl& url, std::string_view name,
+                        std::string_view value) {
+  if (name != "source" && name != "ttl" && name != "interface") {
+    return false;
+  }
+  if (url.scheme == Scheme::kFile) {
+    Refuse(url, std::string(name) + " is for udp:// and tcp:// only");
+  }
+  if (name == "ttl") {
+    url.ttl = static_cast<std::uint8_t>(Number(url, name, value, 1, 255));
+  } else if (name == "source") {
+    if (value.empty()) {
+      Refuse(url, "source needs an address of this host");
+    }
+    url.source = value;
+  } else {
+    if (value.empty() || value.size() >= IFNAMSIZ) {
+      Refuse(url, "interface needs a name of 1 to " +
+                      std::to_string(IFNAMSIZ - 1) + " characters, not '" +
+                      std::string(value) + "'");
+    }
+    url.interface = value;
+  }
+  return true;
+}
+
 void SetParameter(CollectorUrl& url, std::string_view name,
                   std::string_view value) {
   constexpr std::uint32_t kMost32 = 0xffffffff;
@@ -63,17 +105,24 @@ void SetParameter(CollectorUrl& url, std::string_view name,
     url.pen = Number(url, name, value, 1, 65535);
     CheckPen(url.pen, "collector '" + url.text + "': pen");
   } else if (name == "mtu") {
-    url.max_message_octets = static_cast<std::uint16_t>(
-        Number(url, name, value, kFewestOctets, 65000));
+    url.max_message_octets = Octets(url, value);
   } else if (name == "refresh") {
     url.template_refresh =
         std::chrono::seconds{Number(url, name, value, 0, 86400)};
   } else if (name == "pace") {
     url.pace = Number(url, name, value, 0, 1'000'000);
-  } else if (name != "profile") {
+  } else if (name == "definitions") {
+    if (value != "installed" && value != "none") {
+      Refuse(url,
+             "definitions is installed, when the collector was taught our "
+             "elements, or none; not '" +
+                 std::string(value) + "'");
+    }
+    url.profile.own_elements = value == "installed";
+  } else if (!SetSocketParameter(url, name, value) && name != "profile") {
     Refuse(url, "unknown parameter '" + std::string(name) +
-                    "'; there are profile, biflow, uniflow, domain, pen, mtu, "
-                    "refresh, pace");
+                    "'; there are profile, biflow, uniflow, definitions, "
+                    "domain, pen, mtu, refresh, pace, source, ttl, interface");
   }
 }
 
@@ -190,9 +239,16 @@ CollectorUrl ParseCollectorUrl(const std::string& text,
   } else {
     Refuse(url, "expected udp://HOST:PORT, tcp://HOST:PORT or file:PATH");
   }
-  url.max_message_octets =
-      url.scheme == Scheme::kUdp ? kUdpOctets : kStreamOctets;
   SetParameters(url, query);
+  if (url.max_message_octets == 0) {
+    url.max_message_octets =
+        std::min(url.scheme == Scheme::kUdp ? kUdpOctets : kStreamOctets,
+                 url.profile.most_octets);
+  }
+  if (url.scheme == Scheme::kTcp && url.profile.udp_only) {
+    Refuse(url, "the profile " + std::string(url.profile.name) +
+                    " is for a collector that takes UDP only; write udp://");
+  }
   url.profile.overlays = defaults.overlays;
   return url;
 }

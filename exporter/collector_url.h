@@ -35,6 +35,10 @@ struct CollectorUrl {
   std::uint16_t max_message_octets = 0;
   std::chrono::seconds template_refresh{60};  // udp; 0: at the start only
   std::optional<std::uint32_t> pace;  // udp, messages a second; 0: no limit
+  // udp, tcp; what the kernel decides unless they are given
+  std::string source;               // numeric address of ours
+  std::optional<std::uint8_t> ttl;  // or hop limit
+  std::string interface;            // that the packets leave by
 };
 
 // Throws SetupError that names the part of the URL that is wrong.

@@ -16,8 +16,13 @@ struct FreeAddresses {
 };
 using Addresses = std::unique_ptr<addrinfo, FreeAddresses>;
 
-// The addresses of the URL's host and port, `type` as in socket(2). Throws
-// SetupError when the name does not resolve.
+// The addresses of the URL's host and port, `type` as in socket(2); with a
+// source, those of its IP version. Throws SetupError when the name does not
+// resolve, or when this host cannot send as the URL says.
 Addresses Resolve(const CollectorUrl& url, int type);
+
+// Between socket(2) and connect(2): gives `socket` the source, the TTL and the
+// interface of the URL. `family` is the socket's. Returns 0, or -1 and errno.
+int Prepare(int socket, int family, const CollectorUrl& url);
 
 }  // namespace exporter

@@ -30,7 +30,7 @@ constexpr std::chrono::seconds kCloseTimeout{5};
 class TcpTransport final : public Transport {
  public:
   explicit TcpTransport(const CollectorUrl& url)
-      : addresses_(Resolve(url, SOCK_STREAM)) {}
+      : url_(url), addresses_(Resolve(url, SOCK_STREAM)) {}
 
   std::error_code Open() override {
     std::error_code error;
@@ -113,7 +113,8 @@ class TcpTransport final : public Transport {
     socket_ = Descriptor(socket(address.ai_family,
                                 SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK,
                                 address.ai_protocol));
-    if (!socket_.Valid()) {
+    if (!socket_.Valid() ||
+        Prepare(socket_.Get(), address.ai_family, url_) != 0) {
       return LastError();
     }
     if (connect(socket_.Get(), address.ai_addr, address.ai_addrlen) == 0) {
@@ -163,6 +164,7 @@ class TcpTransport final : public Transport {
     return SocketError();
   }
 
+  CollectorUrl url_;
   Addresses addresses_;
   Descriptor socket_;
   std::error_code loss_ = std::make_error_code(std::errc::not_connected);

@@ -116,7 +116,7 @@ class Runs {
 class UdpTransport final : public Transport {
  public:
   UdpTransport(const CollectorUrl& url, const UdpPaceOptions& pace)
-      : addresses_(Resolve(url, SOCK_DGRAM)), pace_(pace) {}
+      : url_(url), addresses_(Resolve(url, SOCK_DGRAM)), pace_(pace) {}
 
   std::error_code Open() override {
     std::error_code error;
@@ -124,7 +124,7 @@ class UdpTransport final : public Transport {
          at = at->ai_next) {
       socket_ = Descriptor(
           socket(at->ai_family, SOCK_DGRAM | SOCK_CLOEXEC, at->ai_protocol));
-      if (socket_.Valid() &&
+      if (socket_.Valid() && Prepare(socket_.Get(), at->ai_family, url_) == 0 &&
           connect(socket_.Get(), at->ai_addr, at->ai_addrlen) == 0) {
         pace_.Opened(socket_.Get());
         return {};
@@ -206,6 +206,7 @@ class UdpTransport final : public Transport {
            error == std::errc::operation_not_supported;
   }
 
+  CollectorUrl url_;
   Addresses addresses_;
   Descriptor socket_;
   UdpPace pace_;

@@ -158,6 +158,16 @@ class CannotStart(EndToEnd):
                 ('udp://localhost:4739?domain=0', 'domain'),
                 ('udp://localhost:4739?pen=29305', 'enterprise'),
                 ('udp://localhost:4739?biflow=perhaps', 'biflow'),
+                ('udp://localhost:4739?definitions=perhaps', 'definitions'),
+                ('udp://localhost:4739?profile=vflow&mtu=1473', '1472'),
+                ('tcp://localhost:4739?profile=nfdump', 'UDP only'),
+                ('udp://127.0.0.1:4739?ttl=0', 'ttl'),
+                ('file:/dev/null?ttl=1', 'ttl'),
+                ('udp://127.0.0.1:4739?source=192.0.2.99', 'source'),
+                ('tcp://127.0.0.1:4739?source=192.0.2.99', 'source'),
+                ('udp://127.0.0.1:4739?source=lo', 'source'),
+                ('udp://127.0.0.1:4739?source=::1', 'source'),
+                ('udp://127.0.0.1:4739?interface=nosuchif0', 'interface'),
                 ('udp://localhost:4739/path', '/path')):
             with self.subTest(url):
                 self.refused_with_file('-r', self.input, '-c', url,
@@ -168,7 +178,7 @@ class CannotStart(EndToEnd):
                      'udp://localhost:none', naming='none')
 
     def test_an_unknown_profile_is_quoted_and_the_known_ones_are_listed(self):
-        known = ['generic', 'nfdump', 'elastiflow']
+        known = ['generic', 'nfdump', 'elastiflow', 'logstash', 'silk']
         self.refused_with_file('-r', self.input, '--profile', 'cesnet',
                                naming=["'cesnet'", *known])
         self.refused_with_file('-r', self.input, '-c',

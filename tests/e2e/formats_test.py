@@ -238,6 +238,27 @@ class Formats(EndToEnd):
                           for template in reader.templates.values()
                           for enterprise, _, _ in template.fields}, {0})
 
+    def test_each_profile_has_elements_of_those_enterprises_that_it_may(self):
+        everybody = {0, REVERSE, CERT, OWN}
+        for profile, enterprises in (
+                ('logstash', {0, REVERSE, CERT}),
+                ('logstash&definitions=installed', everybody),
+                ('filebeat', everybody), ('pmacct', {0, CERT, OWN}),
+                ('goflow2', {0, CERT, OWN}), ('akvorado', everybody),
+                ('telegraf', {0, CERT, OWN}), ('vflow', {0}),
+                ('vflow&definitions=installed', {0, OWN}),
+                ('ipfixcol2', everybody), ('silk', everybody)):
+            with self.subTest(profile):
+                reader = self.ipfix('?profile=' + profile)
+                self.assertEqual({enterprise for record in reader.records
+                                  for enterprise, _, _ in
+                                  record.template.fields}, enterprises)
+                self.assertEqual(len(reader.records),
+                                 14 if REVERSE in enterprises else 22)
+                self.assertEqual(len(reader.options),
+                                 {'akvorado': 1, 'ipfixcol2': 15,
+                                  'silk': 15}.get(profile, 0))
+
     def test_json_and_an_ipfix_file_may_be_had_in_one_run(self):
         path = self.path('flows.ipfix')
         run = self.succeed('-r', self.input, '-w', path, '--format', 'json')

@@ -72,6 +72,56 @@ TEST(CollectorUrl, PaceIsOpenUnlessItIsGiven) {
   EXPECT_EQ(Parse("udp://h?pace=0").pace, 0U);
 }
 
+TEST(CollectorUrl, DefinitionsSayWhetherTheCollectorKnowsOurElements) {
+  EXPECT_FALSE(Parse("udp://h?profile=logstash").profile.own_elements);
+  EXPECT_TRUE(Parse("udp://h?definitions=installed&profile=logstash")
+                  .profile.own_elements);
+  EXPECT_TRUE(Parse("udp://h").profile.own_elements);
+  EXPECT_FALSE(Parse("udp://h?definitions=none").profile.own_elements);
+}
+
+TEST(CollectorUrl, MessagesAreNoLargerThanTheProfileAllows) {
+  EXPECT_EQ(Parse("udp://h?profile=pmacct").max_message_octets, 1420);
+  EXPECT_EQ(Parse("udp://h?profile=pmacct&mtu=10000").max_message_octets,
+            10000);
+  EXPECT_EQ(Parse("file:x?profile=vflow").max_message_octets, 1472);
+  EXPECT_EQ(Refusal("udp://h?mtu=10001&profile=pmacct"),
+            "collector 'udp://h?mtu=10001&profile=pmacct': mtu: the profile "
+            "pmacct is for a collector that reads messages of at most 10000 "
+            "octets, not 10001");
+}
+
+TEST(CollectorUrl, RefusesTcpForACollectorThatTakesOnlyUdp) {
+  EXPECT_EQ(Refusal("tcp://h?profile=nfdump"),
+            "collector 'tcp://h?profile=nfdump': the profile nfdump is for a "
+            "collector that takes UDP only; write udp://");
+  EXPECT_EQ(Refusal("tcp://h?profile=silk"), "");
+  EXPECT_EQ(Refusal("file:x?profile=nfdump"), "");
+}
+
+TEST(CollectorUrl, HasSourceTtlAndInterface) {
+  const CollectorUrl url =
+      Parse("tcp://h?source=2001:db8::5&ttl=3&interface=eth0.7");
+  EXPECT_EQ(url.source, "2001:db8::5");
+  EXPECT_EQ(url.ttl, 3);
+  EXPECT_EQ(url.interface, "eth0.7");
+  EXPECT_FALSE(Parse("udp://h").ttl.has_value());
+}
+
+TEST(CollectorUrl, NamesWhatIsWrongAboutTheSocket) {
+  const std::string long_name = "a-name-of-16-let";
+  EXPECT_NE(Refusal("udp://h?ttl=0").find("ttl must be a number from 1 to 255"),
+            std::string::npos);
+  EXPECT_NE(Refusal("udp://h?ttl=256").find("'256'"), std::string::npos);
+  EXPECT_NE(Refusal("udp://h?source=").find("source needs an address"),
+            std::string::npos);
+  EXPECT_NE(Refusal("udp://h?interface=" + long_name).find("1 to 15"),
+            std::string::npos);
+  EXPECT_NE(Refusal("udp://h?interface").find("1 to 15"), std::string::npos);
+  EXPECT_NE(Refusal("file:x?ttl=4").find("ttl is for udp:// and tcp:// only"),
+            std::string::npos);
+}
+
 TEST(CollectorUrl, NamesWhatIsWrong) {
   EXPECT_NE(Refusal("http://h").find("expected udp://"), std::string::npos);
   EXPECT_NE(Refusal("udp://").find("host is missing"), std::string::npos);
@@ -83,6 +133,8 @@ TEST(CollectorUrl, NamesWhatIsWrong) {
   EXPECT_NE(Refusal("udp://h?mtu=12").find("512"), std::string::npos);
   EXPECT_NE(Refusal("udp://h?pace=fast").find("pace"), std::string::npos);
   EXPECT_NE(Refusal("udp://h?uniflow=maybe").find("yes or no"),
+            std::string::npos);
+  EXPECT_NE(Refusal("udp://h?definitions=maybe").find("'maybe'"),
             std::string::npos);
   EXPECT_NE(Refusal("file:").find("path"), std::string::npos);
   EXPECT_NE(Refusal("udp://[::1").find("']'"), std::string::npos);
