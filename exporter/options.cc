@@ -2,11 +2,14 @@
 #include "exporter/options.h"
 
 #include <limits>
+#include <optional>
 #include <sstream>
+#include <utility>
 
 #include <boost/program_options.hpp>
 
 #include "exporter/setup_error.h"
+#include "templates/definition_file.h"
 #include "templates/element.h"
 
 namespace exporter {
@@ -105,7 +108,12 @@ po::options_description FlowOptions() {
 
 po::options_description Visible() {
   po::options_description other("Other");
-  other.add_options()("help,h", "print this")("version", "print the version");
+  other.add_options()(
+      "print-elements", po::value<std::string>()->value_name("COLLECTOR"),
+      ("print the file that teaches a collector the elements it does not "
+       "know: " +
+       templates::DefinitionFileNames())
+          .c_str())("help,h", "print this")("version", "print the version");
   po::options_description options;
   options.add(InputOptions())
       .add(OutputOptions())
@@ -192,6 +200,22 @@ TextFormat FormatNamed(const std::string& name) {
   throw SetupError("--format: there are table and json, not '" + name + "'");
 }
 
+std::uint32_t Pen(const po::variables_map& given) {
+  const auto pen = given["pen"].as<std::int64_t>();
+  CheckPen(pen, "--pen");
+  return static_cast<std::uint32_t>(pen);
+}
+
+std::string DefinitionsFor(const std::string& collector, std::uint32_t pen) {
+  std::optional<std::string> file = templates::DefinitionFile(collector, pen);
+  if (!file) {
+    throw SetupError("--print-elements: there are " +
+                     templates::DefinitionFileNames() + ", not '" + collector +
+                     "'");
+  }
+  return *std::move(file);
+}
+
 CollectorDefaults Defaults(const po::variables_map& given) {
   CollectorDefaults defaults;
   defaults.profile = given["profile"].as<std::string>();
@@ -202,9 +226,7 @@ CollectorDefaults Defaults(const po::variables_map& given) {
                      std::to_string(domain));
   }
   defaults.observation_domain = static_cast<std::uint32_t>(domain);
-  const auto pen = given["pen"].as<std::int64_t>();
-  CheckPen(pen, "--pen");
-  defaults.pen = static_cast<std::uint32_t>(pen);
+  defaults.pen = Pen(given);
   defaults.template_refresh = std::chrono::duration_cast<std::chrono::seconds>(
       Time(given, "template-refresh", 0));
   defaults.overlays = FlowKeyOptions(given).innermost;
@@ -319,6 +341,9 @@ CommandLine ParseCommandLine(int argc, const char* const* argv) {
     line.answer = Usage(visible);
   } else if (given.count("version") > 0) {
     line.answer = "spanfix " SPANFIX_VERSION "\n";
+  } else if (given.count("print-elements") > 0) {
+    line.answer =
+        DefinitionsFor(given["print-elements"].as<std::string>(), Pen(given));
   } else {
     SetInput(given, line.options);
     SetOutput(given, line.options);

@@ -31,7 +31,7 @@ struct Options {
 
 struct CommandLine {
   Options options;
-  // Set for --help and --version: print it and leave.
+  // Set for --help, --version and --print-elements: print it and leave.
   std::optional<std::string> answer;
 };
 

@@ -559,6 +559,66 @@ class Nfcapd:
         self._log.close()
 
 
+class Nfacctd:
+    """pmacct's nfacctd on a free loopback port, printing JSON."""
+
+    def __init__(self, directory, aggregate, *configuration):
+        self.port = free_udp_port()
+        self._output = os.path.join(directory, 'nfacctd.json')
+        path = os.path.join(directory, 'nfacctd.conf')
+        with open(path, 'w', encoding='ascii') as file:
+            print('daemonize: false', 'nfacctd_ip: 127.0.0.1',
+                  f'nfacctd_port: {self.port}', 'plugins: print',
+                  'print_refresh_time: 1', 'print_output: json',
+                  f'print_output_file: {self._output}',
+                  'print_output_file_append: true',
+                  'timestamps_since_epoch: true',
+                  'aggregate: ' + ', '.join(aggregate), *configuration,
+                  sep='\n', file=file)
+        self._log = open(os.path.join(directory, 'nfacctd.log'), 'w+b')
+        # Its plugins are processes of their own.
+        self._process = subprocess.Popen(
+            ['nfacctd', '-f', path], stdout=self._log,
+            stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL,
+            env=ENVIRONMENT, start_new_session=True)
+        try:
+            poll_until(self._ready, 'nfacctd is ready')
+        except AssertionError:
+            self.kill()
+            raise
+
+    def _ready(self):
+        """What it gets before its plugin's first round is lost."""
+        if self._process.poll() is not None:
+            raise AssertionError('nfacctd ended:\n' + self.log())
+        return 'Purging cache - END' in self.log()
+
+    def log(self):
+        self._log.seek(0)
+        return self._log.read().decode('utf-8', 'replace')
+
+    @property
+    def url(self):
+        return f'udp://127.0.0.1:{self.port}'
+
+    def flows(self, count):
+        """Waits for as many; it prints them once a second."""
+        def printed():
+            if not os.path.exists(self._output):
+                return None
+            with open(self._output, encoding='utf-8') as file:
+                lines = file.read().splitlines()
+            return lines if len(lines) >= count else None
+        return json_lines('\n'.join(poll_until(printed,
+                                               f'{count} flows are printed')))
+
+    def kill(self):
+        if self._process.poll() is None:
+            os.killpg(self._process.pid, signal.SIGKILL)
+            self._process.wait()
+        self._log.close()
+
+
 def nfdump(directory, template):
     """Lines of nfdump -o fmt:template, as lists of cells."""
     run = subprocess.run(

@@ -73,6 +73,17 @@ TEST(CommandLine, AnswersHelpAndVersion) {
   EXPECT_EQ(Parse({"--version"}).answer->rfind("spanfix ", 0), 0U);
 }
 
+TEST(CommandLine, AnswersWithTheFileThatTeachesACollector) {
+  EXPECT_NE(Parse({"--print-elements", "iespec", "--pen", "4711"})
+                .answer->find("tcpHistory(4711/1001)<string>[65535]\n"),
+            std::string::npos);
+  EXPECT_EQ(Refusal({"--print-elements", "nfdump"}),
+            "--print-elements: there are logstash, filebeat, libfds, fixbuf, "
+            "pmacct, goflow2, telegraf, vflow, iespec, not 'nfdump'");
+  EXPECT_NE(Refusal({"--print-elements", "vflow", "--pen", "0"}).find("--pen"),
+            std::string::npos);
+}
+
 TEST(CommandLine, NamesTheOptionThatIsWrong) {
   EXPECT_NE(Refusal({"--colour"}).find("--colour"), std::string::npos);
   EXPECT_NE(Refusal({"-r", "a", "--max-flows", "0"}).find("--max-flows"),

@@ -32,8 +32,8 @@ std::string Text(const sockaddr_in& address) {
 class Sockets : public testing::Test {
  protected:
   // `parameters` as in a URL.
-  CollectorUrl Url(const std::string& scheme, const Descriptor& listener,
-                   const std::string& parameters) {
+  static CollectorUrl Url(const std::string& scheme, const Descriptor& listener,
+                          const std::string& parameters) {
     const std::uint16_t port = test_support::BindToLoopback(listener);
     EXPECT_NE(port, 0);
     return ParseCollectorUrl(

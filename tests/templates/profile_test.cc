@@ -35,6 +35,7 @@ std::vector<Element> Sent(Profile profile) {
     seen.insert(made.fields.begin(), made.fields.end());
   }
   std::vector<Element> elements;
+  elements.reserve(seen.size());
   for (const Element* element : seen) {
     elements.push_back(*element);
   }
