@@ -5,6 +5,8 @@
 #include <utility>
 
 #include "exporter/ipfix_encoder.h"
+#include "exporter/netflow5_encoder.h"
+#include "exporter/netflow9_encoder.h"
 #include "exporter/setup_error.h"
 
 namespace exporter {
@@ -32,6 +34,32 @@ UdpPaceOptions PaceFor(const CollectorUrl& url, bool live) {
           .patience = live ? kLivePatience : kCapturePatience};
 }
 
+// More records than some collectors take from one datagram.
+constexpr std::uint32_t kMostUdpRecords = 64;
+
+std::unique_ptr<Encoder> MakeEncoder(const CollectorUrl& url) {
+  switch (url.version) {
+    case ExportVersion::kNetflow5:
+      return MakeNetflow5Encoder(
+          {.engine = static_cast<std::uint16_t>(url.observation_domain),
+           .max_message_octets = url.max_message_octets});
+    case ExportVersion::kNetflow9:
+      return MakeNetflow9Encoder({.source_id = url.observation_domain,
+                                  .max_message_octets = url.max_message_octets,
+                                  .max_message_records = kMostUdpRecords});
+    case ExportVersion::kIpfix:
+      break;
+  }
+  return MakeIpfixEncoder({
+      .profile = url.profile,
+      .observation_domain = url.observation_domain,
+      .pen = url.pen,
+      .max_message_octets = url.max_message_octets,
+      .max_message_records =
+          url.scheme == Scheme::kUdp ? kMostUdpRecords : 0xffffffffU,
+  });
+}
+
 }  // namespace
 
 Collector::Collector(CollectorUrl url, std::unique_ptr<Encoder> encoder,
@@ -43,6 +71,23 @@ Collector::Collector(CollectorUrl url, std::unique_ptr<Encoder> encoder,
 
 MessageSink Collector::SinkAt(Timestamp now) {
   return [this, now](const Message& message) { Gather(message, now); };
+}
+
+std::string Collector::Notice() const {
+  const std::string begin = "collector '" + url_.text + "': ";
+  switch (url_.version) {
+    case ExportVersion::kNetflow5:
+      return begin +
+             "NetFlow v5 has a record for each direction and no IPv6, VLAN, "
+             "MAC, TTL, or element of ours; records of IPv6 are dropped";
+    case ExportVersion::kNetflow9:
+      return begin +
+             "NetFlow v9 has a record for each direction and no flow id, end "
+             "reason, second VLAN, overlay network, or element of ours";
+    case ExportVersion::kIpfix:
+      break;
+  }
+  return "";
 }
 
 void Collector::Add(const templates::FlowRecord& record, Timestamp now) {
@@ -63,6 +108,10 @@ void Collector::Add(const templates::FlowRecord& record, Timestamp now) {
 
 void Collector::AddOne(const templates::FlowRecord& record, Timestamp now) {
   ++counts_.made;
+  if (const std::string_view why = encoder_->Refusal(record); !why.empty()) {
+    ++counts_.dropped[std::string(why)];
+    return;
+  }
   encoder_->Append(record, now, SinkAt(now));
   if (!waiting_) {
     waiting_ = true;
@@ -221,15 +270,7 @@ std::unique_ptr<Output> OpenCollector(const CollectorUrl& url, bool live) {
     throw SetupError("collector '" + url.text +
                      "': cannot connect: " + error.message());
   }
-  auto encoder = MakeIpfixEncoder({
-      .profile = url.profile,
-      .observation_domain = url.observation_domain,
-      .pen = url.pen,
-      .max_message_octets = url.max_message_octets,
-      // More than some collectors take from one datagram.
-      .max_message_records = url.scheme == Scheme::kUdp ? 64U : 0xffffffffU,
-  });
-  return std::make_unique<Collector>(url, std::move(encoder),
+  return std::make_unique<Collector>(url, MakeEncoder(url),
                                      std::move(transport));
 }
 

@@ -32,6 +32,7 @@ class Collector final : public Output {
   void Finish(tracker::Timestamp now) override;
   [[nodiscard]] DeliveryCounts Counts() const override { return counts_; }
   [[nodiscard]] std::string Name() const override { return url_.text; }
+  [[nodiscard]] std::string Notice() const override;
 
  private:
   void AddOne(const templates::FlowRecord& record, tracker::Timestamp now);

@@ -19,6 +19,8 @@ namespace {
 // is a matter of buffering only.
 constexpr std::uint16_t kUdpOctets = 1420;
 constexpr std::uint16_t kStreamOctets = 8192;
+// Of 30 records, all that one may have; it fits into an Ethernet frame.
+constexpr std::uint16_t kNetflow5Octets = 1464;
 constexpr std::uint16_t kFewestOctets = 512;  // every template fits
 
 [[noreturn]] void Refuse(const CollectorUrl& url, const std::string& why) {
@@ -92,6 +94,18 @@ bool SetSocketParameter(CollectorUrl& url, std::string_view name,
   return true;
 }
 
+ExportVersion Version(const CollectorUrl& url, std::string_view value) {
+  for (const ExportVersion version :
+       {ExportVersion::kNetflow5, ExportVersion::kNetflow9,
+        ExportVersion::kIpfix}) {
+    if (value == std::to_string(static_cast<int>(version))) {
+      return version;
+    }
+  }
+  Refuse(url, "version is 10 for IPFIX, 9 or 5 for NetFlow, not '" +
+                  std::string(value) + "'");
+}
+
 void SetParameter(CollectorUrl& url, std::string_view name,
                   std::string_view value) {
   constexpr std::uint32_t kMost32 = 0xffffffff;
@@ -119,10 +133,12 @@ void SetParameter(CollectorUrl& url, std::string_view name,
                  std::string(value) + "'");
     }
     url.profile.own_elements = value == "installed";
-  } else if (!SetSocketParameter(url, name, value) && name != "profile") {
+  } else if (!SetSocketParameter(url, name, value) && name != "profile" &&
+             name != "version") {
     Refuse(url, "unknown parameter '" + std::string(name) +
-                    "'; there are profile, biflow, uniflow, definitions, "
-                    "domain, pen, mtu, refresh, pace, source, ttl, interface");
+                    "'; there are version, profile, biflow, uniflow, "
+                    "definitions, domain, pen, mtu, refresh, pace, source, "
+                    "ttl, interface");
   }
 }
 
@@ -141,14 +157,23 @@ void ForEachParameter(
   }
 }
 
-// The profile first: the other parameters change it.
+// Profile and version first: the other parameters change the one, and may not
+// go with the other.
 void SetParameters(CollectorUrl& url, std::string_view query) {
   ForEachParameter(query, [&](std::string_view name, std::string_view value) {
     if (name == "profile") {
       url.profile =
           ProfileNamed(std::string(value), "collector '" + url.text + "'");
+    } else if (name == "version") {
+      url.version = Version(url, value);
     }
   });
+  if (url.version != ExportVersion::kIpfix) {
+    url.profile.biflow = false;
+    url.profile.own_elements = false;
+    url.profile.cert_elements = false;
+    url.profile.element_types = false;
+  }
   ForEachParameter(query, [&](std::string_view name, std::string_view value) {
     SetParameter(url, name, value);
   });
@@ -185,6 +210,41 @@ void SetAuthority(CollectorUrl& url, std::string_view authority) {
   }
   if (has_port) {
     url.port = std::to_string(Number(url, "port", port, 1, 65535));
+  }
+}
+
+std::uint16_t DefaultOctets(const CollectorUrl& url) {
+  if (url.version == ExportVersion::kNetflow5) {
+    return kNetflow5Octets;
+  }
+  return url.scheme == Scheme::kUdp ? kUdpOctets : kStreamOctets;
+}
+
+void CheckNetflow(const CollectorUrl& url) {
+  if (url.version == ExportVersion::kIpfix) {
+    return;
+  }
+  const std::string version =
+      "version " + std::to_string(static_cast<int>(url.version));
+  if (url.scheme != Scheme::kUdp) {
+    Refuse(url, version + " is sent over UDP only; write udp://HOST:PORT");
+  }
+  // Off unless a parameter turned it on again.
+  if (url.profile.biflow) {
+    Refuse(url, version +
+                    " has records of one direction only; leave biflow "
+                    "out");
+  }
+  if (url.profile.own_elements) {
+    Refuse(url, version +
+                    " has no place for our own elements; leave "
+                    "definitions out");
+  }
+  if (url.version == ExportVersion::kNetflow5 &&
+      url.observation_domain > 0xffff) {
+    Refuse(url, version +
+                    " has 16 bits for the observation domain; give "
+                    "domain from 1 to 65535");
   }
 }
 
@@ -240,10 +300,10 @@ CollectorUrl ParseCollectorUrl(const std::string& text,
     Refuse(url, "expected udp://HOST:PORT, tcp://HOST:PORT or file:PATH");
   }
   SetParameters(url, query);
+  CheckNetflow(url);
   if (url.max_message_octets == 0) {
     url.max_message_octets =
-        std::min(url.scheme == Scheme::kUdp ? kUdpOctets : kStreamOctets,
-                 url.profile.most_octets);
+        std::min(DefaultOctets(url), url.profile.most_octets);
   }
   if (url.scheme == Scheme::kTcp && url.profile.udp_only) {
     Refuse(url, "the profile " + std::string(url.profile.name) +

@@ -13,6 +13,12 @@
 namespace exporter {
 
 enum class Scheme : std::uint8_t { kUdp, kTcp, kFile };
+// Their values are those on the wire.
+enum class ExportVersion : std::uint8_t {
+  kNetflow5 = 5,
+  kNetflow9 = 9,
+  kIpfix = 10,
+};
 
 // Values that every collector has unless its URL says otherwise.
 struct CollectorDefaults {
@@ -26,6 +32,7 @@ struct CollectorDefaults {
 struct CollectorUrl {
   std::string text;  // as given, for messages
   Scheme scheme = Scheme::kUdp;
+  ExportVersion version = ExportVersion::kIpfix;
   std::string host;           // udp, tcp; without the brackets of IPv6
   std::string port = "4739";  // IANA's port for IPFIX
   std::string path;           // file

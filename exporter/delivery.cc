@@ -81,6 +81,16 @@ Delivery::Delivery(const Options& options, const Clock& clock)
       outputs_(OpenOutputs(options)),
       community_id_(AnyShowsOwnElements(options)) {}
 
+std::vector<std::string> Delivery::Notices() const {
+  std::vector<std::string> notices;
+  for (const auto& output : outputs_) {
+    if (std::string notice = output->Notice(); !notice.empty()) {
+      notices.push_back(std::move(notice));
+    }
+  }
+  return notices;
+}
+
 void Delivery::Publish() {
   ExportReport report;
   for (const auto& output : outputs_) {

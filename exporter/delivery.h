@@ -4,6 +4,7 @@
 
 #include <memory>
 #include <span>
+#include <string>
 #include <vector>
 
 #include "exporter/clock.h"
@@ -24,6 +25,9 @@ class Delivery {
   // The export thread: serves the rings until all are closed and empty, and
   // sleeps at `doorbell`, which is theirs.
   void Run(std::span<EndedQueue* const> rings, Doorbell& doorbell);
+
+  // What the outputs want the user to know, before Run().
+  [[nodiscard]] std::vector<std::string> Notices() const;
 
   // Any thread.
   [[nodiscard]] ExportReport Report() const { return report_.Latest(); }

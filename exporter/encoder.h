@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <functional>
 #include <span>
+#include <string_view>
 
 #include "templates/flow_record.h"
 #include "tracker/time.h"
@@ -32,6 +33,12 @@ class Encoder {
   Encoder& operator=(const Encoder&) = delete;
   virtual ~Encoder() = default;
 
+  // Why the protocol has no place for `record`, in words for the summary; empty
+  // when it has. Such a record is not appended.
+  [[nodiscard]] virtual std::string_view Refusal(
+      const templates::FlowRecord& /*record*/) const {
+    return {};
+  }
   // A new transport session (RFC 7011 section 2) begins: sequence numbers start
   // again. WriteTemplates() comes next.
   virtual void Restart() = 0;

@@ -39,6 +39,9 @@ class Output {
 
   [[nodiscard]] virtual DeliveryCounts Counts() const = 0;
   [[nodiscard]] virtual std::string Name() const = 0;
+  // What the user should know from the start, such as what its protocol cannot
+  // say, naming the output; else empty.
+  [[nodiscard]] virtual std::string Notice() const { return ""; }
 };
 
 }  // namespace exporter

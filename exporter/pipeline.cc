@@ -145,6 +145,9 @@ int Pipeline::Run() {
       !notice.empty()) {
     Print("spanfix: " + notice + '\n');
   }
+  for (const std::string& notice : delivery_.Notices()) {
+    Print("spanfix: " + notice + '\n');
+  }
 
   std::vector<std::thread> threads;
   std::vector<EndedQueue*> rings;

@@ -8,6 +8,7 @@
 #include <gtest/gtest.h>
 
 #include "exporter/ipfix_encoder.h"
+#include "exporter/netflow5_encoder.h"
 #include "tests/support/message_reader.h"
 #include "tests/support/sample_record.h"
 
@@ -132,6 +133,39 @@ class CollectorSession : public testing::Test {
   World world_;
   std::unique_ptr<Collector> collector_;
 };
+
+TEST_F(CollectorSession, CountsWhatTheProtocolHasNoPlaceForAsDropped) {
+  CollectorDefaults defaults;
+  collector_ = std::make_unique<Collector>(
+      ParseCollectorUrl("udp://h?version=5", defaults), MakeNetflow5Encoder({}),
+      std::make_unique<FakeTransport>(world_));
+  templates::FlowRecord record = SampleRecord();
+  record.ip_version = 6;
+
+  collector_->Add(record, kStart);
+  collector_->Finish(kStart);
+
+  const DeliveryCounts counts = collector_->Counts();
+  EXPECT_EQ(counts.made, 2U);  // one for each direction
+  EXPECT_EQ(counts.sent, 0U);
+  EXPECT_EQ(
+      counts.dropped,
+      (std::map<std::string, std::uint64_t>{{"NetFlow v5 has no IPv6", 2}}));
+  EXPECT_EQ(world_.sends, 0);
+}
+
+TEST_F(CollectorSession, SaysOnceWhatAnOldProtocolCannot) {
+  Make("udp://h");
+  EXPECT_EQ(collector_->Notice(), "");
+  Make("udp://h?version=9");
+  EXPECT_EQ(collector_->Notice().find("collector 'udp://h?version=9': NetFlow "
+                                      "v9 has a record for each direction and "
+                                      "no "),
+            0U);
+  Make("udp://h?version=5");
+  EXPECT_NE(collector_->Notice().find("records of IPv6 are dropped"),
+            std::string::npos);
+}
 
 TEST_F(CollectorSession, DeliversEveryRecordByTheEnd) {
   Make("udp://h");

@@ -99,6 +99,42 @@ TEST(CollectorUrl, RefusesTcpForACollectorThatTakesOnlyUdp) {
   EXPECT_EQ(Refusal("file:x?profile=nfdump"), "");
 }
 
+TEST(CollectorUrl, VersionIsThatOfIpfixUnlessItIsGiven) {
+  EXPECT_EQ(Parse("udp://h").version, ExportVersion::kIpfix);
+  EXPECT_EQ(Parse("tcp://h?version=10").version, ExportVersion::kIpfix);
+  EXPECT_EQ(Parse("udp://h?version=9").version, ExportVersion::kNetflow9);
+  EXPECT_EQ(Parse("udp://h?version=5").version, ExportVersion::kNetflow5);
+}
+
+TEST(CollectorUrl, NetflowHasOneDirectionAndNoElementOfOurs) {
+  const CollectorUrl url = Parse("udp://h?version=9&profile=filebeat");
+  EXPECT_FALSE(url.profile.biflow);
+  EXPECT_FALSE(url.profile.own_elements);
+  EXPECT_FALSE(url.profile.cert_elements);
+  EXPECT_EQ(url.max_message_octets, 1420);
+  EXPECT_EQ(Parse("udp://h?version=5").max_message_octets, 24 + 30 * 48);
+}
+
+TEST(CollectorUrl, RefusesWhatNetflowCannot) {
+  EXPECT_EQ(Refusal("tcp://h?version=9"),
+            "collector 'tcp://h?version=9': version 9 is sent over UDP only; "
+            "write udp://HOST:PORT");
+  EXPECT_EQ(Refusal("file:x?version=5"),
+            "collector 'file:x?version=5': version 5 is sent over UDP only; "
+            "write udp://HOST:PORT");
+  EXPECT_NE(Refusal("udp://h?biflow&version=9").find("leave biflow out"),
+            std::string::npos);
+  EXPECT_NE(Refusal("udp://h?version=5&uniflow=no").find("leave biflow out"),
+            std::string::npos);
+  EXPECT_NE(Refusal("udp://h?version=9&definitions=installed")
+                .find("leave definitions out"),
+            std::string::npos);
+  EXPECT_NE(Refusal("udp://h?version=5&domain=65536").find("1 to 65535"),
+            std::string::npos);
+  EXPECT_EQ(Refusal("udp://h?version=9&domain=65536"), "");
+  EXPECT_NE(Refusal("udp://h?version=7").find("not '7'"), std::string::npos);
+}
+
 TEST(CollectorUrl, HasSourceTtlAndInterface) {
   const CollectorUrl url =
       Parse("tcp://h?source=2001:db8::5&ttl=3&interface=eth0.7");

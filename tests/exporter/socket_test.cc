@@ -71,7 +71,7 @@ class Sockets : public testing::Test {
   }
 
   // What is said about a URL that this host cannot serve.
-  std::string Refusal(const std::string& parameters) {
+  static std::string Refusal(const std::string& parameters) {
     const Descriptor listener(socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
     try {
       MakeUdpTransport(Url("udp", listener, parameters), {});

@@ -1,0 +1,140 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "tests/support/netflow_reader.h"
+
+#include <algorithm>
+#include <array>
+#include <stdexcept>
+#include <utility>
+
+namespace test_support {
+namespace {
+
+using Octets = std::span<const std::uint8_t>;
+
+void Require(bool holds, const char* what) {
+  if (!holds) {
+    throw std::runtime_error(what);
+  }
+}
+
+Octets Take(Octets& from, std::size_t count) {
+  Require(count <= from.size(), "a field runs past its end");
+  const Octets taken = from.first(count);
+  from = from.subspan(count);
+  return taken;
+}
+
+std::uint64_t ToNumber(Octets octets) {
+  std::uint64_t number = 0;
+  for (const std::uint8_t octet : octets) {
+    number = number << 8 | octet;
+  }
+  return number;
+}
+
+std::uint16_t U16(Octets& from) {
+  return static_cast<std::uint16_t>(ToNumber(Take(from, 2)));
+}
+std::uint32_t U32(Octets& from) {
+  return static_cast<std::uint32_t>(ToNumber(Take(from, 4)));
+}
+
+}  // namespace
+
+std::uint64_t NetflowMessage::TimeOf(const NetflowRecord& record,
+                                     std::uint16_t field) const {
+  return time_ms - uptime_ms + Value(record, field);
+}
+
+NetflowMessage Netflow9Reader::Read(Octets octets) {
+  NetflowMessage read;
+  read.octets = octets.size();
+  Require(U16(octets) == 9, "the version is not 9");
+  const std::uint16_t count = U16(octets);
+  read.uptime_ms = U32(octets);
+  read.time_ms = std::uint64_t{U32(octets)} * 1000;
+  read.sequence = U32(octets);
+  read.source = U32(octets);
+  while (!octets.empty()) {
+    const std::uint16_t id = U16(octets);
+    const std::uint16_t length = U16(octets);
+    Require(length > 4 && length % 4 == 0, "a set is empty or not padded");
+    Octets set = Take(octets, length - 4U);
+    if (id == 0) {
+      while (!set.empty()) {
+        const std::uint16_t number = U16(set);
+        const std::uint16_t fields = U16(set);
+        Require(number >= 256 && fields > 0, "a template is none");
+        templates_[number].clear();
+        for (std::uint16_t i = 0; i < fields; ++i) {
+          const std::uint16_t field = U16(set);
+          templates_[number].emplace_back(field, U16(set));
+        }
+        read.templates.push_back(number);
+      }
+      continue;
+    }
+    const auto layout = templates_.find(id);
+    Require(layout != templates_.end(), "data came before its template");
+    std::size_t size = 0;
+    for (const auto& [field, octets_of] : layout->second) {
+      size += octets_of;
+    }
+    while (set.size() >= size) {
+      NetflowRecord record;
+      for (const auto& [field, octets_of] : layout->second) {
+        const Octets value = Take(set, octets_of);
+        Require(record.count(field) == 0, "a field is there twice");
+        record[field] = {value.begin(), value.end()};
+      }
+      read.records.push_back(std::move(record));
+    }
+    Require(set.size() < 4 && ToNumber(set) == 0, "the padding is none");
+  }
+  Require(count == read.templates.size() + read.records.size(),
+          "the count is not that of the records");
+  return read;
+}
+
+NetflowMessage ReadNetflow5(Octets octets) {
+  // (field, octets); 0 for what must be 0.
+  constexpr std::array<std::pair<std::uint16_t, std::uint16_t>, 20> kFields = {
+      {{8, 4},  {12, 4}, {15, 4}, {10, 2}, {14, 2}, {2, 4}, {1, 4},
+       {22, 4}, {21, 4}, {7, 2},  {11, 2}, {0, 1},  {6, 1}, {4, 1},
+       {5, 1},  {16, 2}, {17, 2}, {9, 1},  {13, 1}, {0, 2}}};
+  NetflowMessage read;
+  read.octets = octets.size();
+  Require(U16(octets) == 5, "the version is not 5");
+  const std::uint16_t count = U16(octets);
+  read.uptime_ms = U32(octets);
+  read.time_ms = std::uint64_t{U32(octets)} * 1000;
+  const std::uint32_t nanoseconds = U32(octets);
+  Require(nanoseconds < 1'000'000'000, "there are not as many nanoseconds");
+  read.time_ms += nanoseconds / 1'000'000;
+  read.sequence = U32(octets);
+  read.source = U16(octets);
+  Require(U16(octets) == 0, "it says that packets were sampled");
+  Require(count > 0 && count <= 30, "there are none or more than 30 records");
+  for (std::uint16_t i = 0; i < count; ++i) {
+    NetflowRecord record;
+    for (const auto& [field, octets_of] : kFields) {
+      const Octets value = Take(octets, octets_of);
+      if (field == 0) {
+        Require(ToNumber(value) == 0, "the padding is none");
+      } else {
+        record[field] = {value.begin(), value.end()};
+      }
+    }
+    read.records.push_back(std::move(record));
+  }
+  Require(octets.empty(), "there are octets behind the records");
+  return read;
+}
+
+std::uint64_t Value(const NetflowRecord& record, std::uint16_t field) {
+  const auto& octets = record.at(field);
+  Require(octets.size() <= 8, "not a number");
+  return ToNumber(octets);
+}
+
+}  // namespace test_support
