@@ -59,41 +59,51 @@ NetflowMessage Netflow9Reader::Read(Octets octets) {
     const std::uint16_t id = U16(octets);
     const std::uint16_t length = U16(octets);
     Require(length > 4 && length % 4 == 0, "a set is empty or not padded");
-    Octets set = Take(octets, length - 4U);
+    const Octets set = Take(octets, length - 4U);
     if (id == 0) {
-      while (!set.empty()) {
-        const std::uint16_t number = U16(set);
-        const std::uint16_t fields = U16(set);
-        Require(number >= 256 && fields > 0, "a template is none");
-        templates_[number].clear();
-        for (std::uint16_t i = 0; i < fields; ++i) {
-          const std::uint16_t field = U16(set);
-          templates_[number].emplace_back(field, U16(set));
-        }
-        read.templates.push_back(number);
-      }
-      continue;
+      ReadTemplates(set, read);
+    } else {
+      const auto layout = templates_.find(id);
+      Require(layout != templates_.end(), "data came before its template");
+      ReadRecords(set, layout->second, read);
     }
-    const auto layout = templates_.find(id);
-    Require(layout != templates_.end(), "data came before its template");
-    std::size_t size = 0;
-    for (const auto& [field, octets_of] : layout->second) {
-      size += octets_of;
-    }
-    while (set.size() >= size) {
-      NetflowRecord record;
-      for (const auto& [field, octets_of] : layout->second) {
-        const Octets value = Take(set, octets_of);
-        Require(record.count(field) == 0, "a field is there twice");
-        record[field] = {value.begin(), value.end()};
-      }
-      read.records.push_back(std::move(record));
-    }
-    Require(set.size() < 4 && ToNumber(set) == 0, "the padding is none");
   }
   Require(count == read.templates.size() + read.records.size(),
           "the count is not that of the records");
   return read;
+}
+
+void Netflow9Reader::ReadTemplates(Octets set, NetflowMessage& read) {
+  while (!set.empty()) {
+    const std::uint16_t number = U16(set);
+    const std::uint16_t fields = U16(set);
+    Require(number >= 256 && fields > 0, "a template is none");
+    NetflowTemplate& made = templates_[number];
+    made.clear();
+    for (std::uint16_t i = 0; i < fields; ++i) {
+      const std::uint16_t field = U16(set);
+      made.emplace_back(field, U16(set));
+    }
+    read.templates.push_back(number);
+  }
+}
+
+void Netflow9Reader::ReadRecords(Octets set, const NetflowTemplate& layout,
+                                 NetflowMessage& read) {
+  std::size_t size = 0;
+  for (const auto& [field, octets] : layout) {
+    size += octets;
+  }
+  while (set.size() >= size) {
+    NetflowRecord record;
+    for (const auto& [field, octets] : layout) {
+      const Octets value = Take(set, octets);
+      Require(!record.contains(field), "a field is there twice");
+      record[field] = {value.begin(), value.end()};
+    }
+    read.records.push_back(std::move(record));
+  }
+  Require(set.size() < 4 && ToNumber(set) == 0, "the padding is none");
 }
 
 NetflowMessage ReadNetflow5(Octets octets) {

@@ -6,12 +6,16 @@
 #include <cstdint>
 #include <map>
 #include <span>
+#include <utility>
 #include <vector>
 
 namespace test_support {
 
 // By the numbers of v9, also for v5; the octets of the value as on the wire.
 using NetflowRecord = std::map<std::uint16_t, std::vector<std::uint8_t>>;
+
+// (field, length), in order.
+using NetflowTemplate = std::vector<std::pair<std::uint16_t, std::uint16_t>>;
 
 struct NetflowMessage {
   std::size_t octets = 0;
@@ -32,15 +36,16 @@ struct NetflowMessage {
 class Netflow9Reader {
  public:
   NetflowMessage Read(std::span<const std::uint8_t> octets);
-  // (field, length), in order.
-  [[nodiscard]] const std::vector<std::pair<std::uint16_t, std::uint16_t>>&
-  Template(std::uint16_t id) const {
+  [[nodiscard]] const NetflowTemplate& Template(std::uint16_t id) const {
     return templates_.at(id);
   }
 
  private:
-  std::map<std::uint16_t, std::vector<std::pair<std::uint16_t, std::uint16_t>>>
-      templates_;
+  void ReadTemplates(std::span<const std::uint8_t> set, NetflowMessage& read);
+  static void ReadRecords(std::span<const std::uint8_t> set,
+                          const NetflowTemplate& layout, NetflowMessage& read);
+
+  std::map<std::uint16_t, NetflowTemplate> templates_;
 };
 
 NetflowMessage ReadNetflow5(std::span<const std::uint8_t> octets);
