@@ -11,7 +11,7 @@ namespace {
 using tracker::Timestamp;
 
 // Of all rings together, and of one at least.
-constexpr std::size_t kRingPlaces = 1 << 14;
+constexpr std::size_t kRingPlaces = 1 << 13;
 constexpr std::size_t kLeastRingPlaces = 1 << 10;
 // The kernel hands packets over in blocks, so late by up to the source's wait:
 // the clock of a quiet link stays behind by as much, and a little more.
