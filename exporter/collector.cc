@@ -2,6 +2,7 @@
 #include "exporter/collector.h"
 
 #include <algorithm>
+#include <thread>
 #include <utility>
 
 #include "exporter/ipfix_encoder.h"
@@ -15,6 +16,13 @@ namespace {
 using tracker::Timestamp;
 
 constexpr std::chrono::seconds kLongestPause{32};
+// For a collector that is away: about a minute of 5000 records a second.
+constexpr std::size_t kBacklogOctets = std::size_t{64} << 20;
+// How long a capture, or the end of a run, waits for it, and how many of its
+// connections may break before it is given up.
+constexpr std::chrono::seconds kPatience{10};
+constexpr std::chrono::milliseconds kBetweenAttempts{50};
+constexpr int kMostConnections = 100;
 // How long a record may wait for others to fill its message.
 constexpr std::chrono::milliseconds kLongestWait{1000};
 
@@ -63,11 +71,13 @@ std::unique_ptr<Encoder> MakeEncoder(const CollectorUrl& url) {
 }  // namespace
 
 Collector::Collector(CollectorUrl url, std::unique_ptr<Encoder> encoder,
-                     std::unique_ptr<Transport> transport)
+                     std::unique_ptr<Transport> transport, bool patient)
     : url_(std::move(url)),
       encoder_(std::move(encoder)),
       transport_(std::move(transport)),
-      batch_(transport_->LargestBatch()) {}
+      batch_(transport_->LargestBatch()),
+      backlog_(kBacklogOctets),
+      patient_(patient) {}
 
 MessageSink Collector::SinkAt(Timestamp now) {
   return [this, now](const Message& message) { Gather(message, now); };
@@ -135,10 +145,26 @@ void Collector::Finish(Timestamp now) {
   encoder_->Flush(SinkAt(now));
   SendBatch(now);
   TakeLateError();
-  const std::error_code error = transport_->Close();
-  if (error && last_sent_ > 0) {
-    counts_.sent -= last_sent_;
-    Drop(last_sent_, error);
+  std::error_code error = transport_->Close();
+  if (!transport_->ComesAgain()) {
+    if (error && last_sent_ > 0) {
+      counts_.sent -= last_sent_;
+      Drop(last_sent_, error);
+    }
+    return;
+  }
+  KeepUndelivered();
+  const auto delivered = [&] {
+    if (templates_sent_ && backlog_.Empty()) {
+      error = transport_->Close();
+      KeepUndelivered();
+    }
+    return backlog_.Empty();
+  };
+  if (!Reconnect(now, delivered)) {
+    while (!backlog_.Empty()) {
+      Drop(backlog_.Take().flow_records, last_error_ ? last_error_ : error);
+    }
   }
 }
 
@@ -146,6 +172,7 @@ void Collector::RefreshTemplates(Timestamp now) {
   // Asked once for each message, when it is begun: it costs a system call.
   if (!templates_sent_ || (!waiting_ && !transport_->IsOpen())) {
     Connect(now);
+    WaitForRoom(now);
     return;
   }
   if (url_.scheme == Scheme::kUdp &&
@@ -160,15 +187,20 @@ void Collector::Connect(Timestamp now) {
   }
   if (!transport_->IsOpen()) {
     SendBatch(now);  // nothing of the connection before comes into the new one
+    KeepUndelivered();
     templates_sent_ = false;
     last_error_ = transport_->Open();
     if (last_error_) {
       RetryLater(now);
       return;
     }
+    if (!backlog_.Empty()) {
+      encoder_->Flush(SinkAt(now));  // behind what came before
+    }
     encoder_->Restart();
   }
   SendTemplates(now);
+  SendBacklog(now);
 }
 
 // At once after a connection that had worked, then with longer and longer
@@ -194,7 +226,9 @@ void Collector::Gather(const Message& message, Timestamp now) {
     SendBatch(now);
   }
   if (!templates_sent_) {
-    Drop(message.flow_records, last_error_);
+    if (!Keep(message.octets, message.flow_records)) {
+      Drop(message.flow_records, last_error_);
+    }
     return;
   }
   batch_.Add(message);
@@ -231,11 +265,86 @@ void Collector::GiveUp(const std::error_code& error, Timestamp now) {
     batch_.Pop(1);
     return;
   }
-  // Without the connection or the templates, the others are of no use.
+  // Without the connection or the templates, the others are of no use now.
   templates_sent_ = false;
   RetryLater(now);
+  if (transport_->ComesAgain()) {
+    KeepUndelivered();
+    return;
+  }
   Drop(batch_.FlowRecords(), error);
   batch_.Pop(batch_.Entries().size());
+}
+
+bool Collector::Keep(std::span<const std::uint8_t> octets,
+                     std::uint64_t flow_records) {
+  if (!transport_->ComesAgain()) {
+    return false;
+  }
+  if (flow_records > 0) {
+    Drop(backlog_.Add(octets, flow_records), "queue full");
+  }
+  return true;
+}
+
+void Collector::KeepUndelivered() {
+  std::vector<KeptMessage> messages = transport_->TakeUnread();
+  for (const KeptMessage& message : messages) {
+    counts_.sent -= message.flow_records;
+    counts_.repeated += message.flow_records;
+  }
+  if (transport_->ComesAgain()) {
+    for (; !batch_.Empty(); batch_.Pop(1)) {
+      if (const auto records = batch_.Entries().front().flow_records;
+          records > 0) {
+        const auto octets = batch_.Front();
+        messages.push_back({{octets.begin(), octets.end()}, records});
+      }
+    }
+  }
+  backlog_.AddBefore(std::move(messages));
+}
+
+void Collector::SendBacklog(Timestamp now) {
+  while (templates_sent_ && !backlog_.Empty()) {
+    KeptMessage message = backlog_.Take();
+    const auto records = static_cast<std::uint32_t>(message.flow_records);
+    encoder_->Renumber(message.octets, records);
+    Gather({.octets = message.octets, .flow_records = records}, now);
+    if (backlog_.Empty()) {
+      SendBatch(now);
+    }
+  }
+}
+
+// Once for each time that the collector is away.
+void Collector::WaitForRoom(Timestamp now) {
+  if (templates_sent_) {
+    patience_spent_ = false;
+  } else if (patient_ && !patience_spent_ && transport_->ComesAgain() &&
+             !backlog_.HasRoomFor(url_.max_message_octets)) {
+    patience_spent_ = !Reconnect(now, [&] { return backlog_.Empty(); });
+  }
+}
+
+template <typename Done>
+bool Collector::Reconnect(Timestamp now, Done done) {
+  using std::chrono::steady_clock;
+  auto end = steady_clock::now() + kPatience;
+  for (int connections = 0; !done();) {
+    if (steady_clock::now() >= end || connections == kMostConnections) {
+      return false;
+    }
+    next_attempt_ = {};
+    Connect(now);
+    if (templates_sent_) {
+      end = steady_clock::now() + kPatience;
+      ++connections;
+    } else {
+      std::this_thread::sleep_for(kBetweenAttempts);
+    }
+  }
+  return true;
 }
 
 void Collector::TakeLateError() {
@@ -246,10 +355,14 @@ void Collector::TakeLateError() {
   }
 }
 
-void Collector::Drop(std::uint64_t records, const std::error_code& error) {
+void Collector::Drop(std::uint64_t records, const std::string& why) {
   if (records > 0) {
-    counts_.dropped[error ? error.message() : "not connected"] += records;
+    counts_.dropped[why] += records;
   }
+}
+
+void Collector::Drop(std::uint64_t records, const std::error_code& error) {
+  Drop(records, error ? error.message() : "not connected");
 }
 
 std::unique_ptr<Output> OpenCollector(const CollectorUrl& url, bool live) {
@@ -271,7 +384,7 @@ std::unique_ptr<Output> OpenCollector(const CollectorUrl& url, bool live) {
                      "': cannot connect: " + error.message());
   }
   return std::make_unique<Collector>(url, MakeEncoder(url),
-                                     std::move(transport));
+                                     std::move(transport), !live);
 }
 
 }  // namespace exporter

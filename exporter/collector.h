@@ -14,7 +14,9 @@ namespace exporter {
 
 // Templates go first on every connection, and again every template_refresh over
 // UDP (RFC 7011 section 8.4). A broken connection is opened again after a pause
-// that doubles up to half a minute; what comes meanwhile is counted as dropped.
+// that doubles up to half a minute. If it may come again, what comes meanwhile
+// waits in a bounded backlog, and what the collector may not have read goes
+// again, renumbered, behind the new templates; else it is counted as dropped.
 //
 // Messages gather until the transport has as many as it likes at once, or until
 // the end of the burst. A late error of UDP ("nobody listens") does not say
@@ -22,8 +24,10 @@ namespace exporter {
 // before it count as dropped.
 class Collector final : public Output {
  public:
+  // `patient`: rather than drop records, Add() waits for a collector that is
+  // away, for a bounded time.
   Collector(CollectorUrl url, std::unique_ptr<Encoder> encoder,
-            std::unique_ptr<Transport> transport);
+            std::unique_ptr<Transport> transport, bool patient = false);
 
   void Add(const templates::FlowRecord& record,
            tracker::Timestamp now) override;
@@ -47,7 +51,18 @@ class Collector final : public Output {
   // At once: they show whether a new connection works.
   void SendTemplates(tracker::Timestamp now);
   void TakeLateError();
+  void Drop(std::uint64_t records, const std::string& why);
   void Drop(std::uint64_t records, const std::error_code& error);
+  // Into the backlog; false: the connection is of a kind that has none.
+  bool Keep(std::span<const std::uint8_t> octets, std::uint64_t flow_records);
+  // Of the lost connection: what is unread, then what was not handed over.
+  void KeepUndelivered();
+  void SendBacklog(tracker::Timestamp now);
+  void WaitForRoom(tracker::Timestamp now);
+  // Tries again, now and then, as long as `done` is false. False: it was in
+  // vain for kPatience.
+  template <typename Done>
+  bool Reconnect(tracker::Timestamp now, Done done);
   [[nodiscard]] MessageSink SinkAt(tracker::Timestamp now);
 
   CollectorUrl url_;
@@ -63,6 +78,9 @@ class Collector final : public Output {
   std::chrono::seconds pause_{0};
   std::error_code last_error_;
   std::uint64_t last_sent_ = 0;  // records of the last batch
+  Backlog backlog_;
+  bool patient_;
+  bool patience_spent_ = false;
 };
 
 // Resolves, connects, makes files. Throws SetupError. With `live`, a TCP

@@ -42,6 +42,10 @@ class Encoder {
   // A new transport session (RFC 7011 section 2) begins: sequence numbers start
   // again. WriteTemplates() comes next.
   virtual void Restart() = 0;
+  // A message of `flow_records` that an earlier session did not deliver is
+  // about to go in this one: it gets the next sequence number.
+  virtual void Renumber(std::span<std::uint8_t> message,
+                        std::uint32_t flow_records) = 0;
   // What a collector must have before it can read records: for the start, after
   // a reconnect, and from time to time over UDP. A message under construction
   // is finished, and comes out behind them.

@@ -8,6 +8,7 @@
 
 #include "exporter/fixbuf_domain.h"
 #include "exporter/message_writer.h"
+#include "exporter/network_order.h"
 #include "templates/flow_template.h"
 
 namespace exporter {
@@ -64,6 +65,13 @@ class IpfixEncoder final : public Encoder {
   void Restart() override {
     flows_.Restart();
     types_.Restart();
+  }
+
+  void Renumber(std::span<std::uint8_t> message,
+                std::uint32_t flow_records) override {
+    constexpr std::size_t kSequenceAt = 8;  // RFC 7011 section 3.1
+    PutNetworkOrder(flows_.Sequence(), message.data() + kSequenceAt);
+    flows_.AdvanceSequence(flow_records);
   }
 
   void WriteTemplates(Timestamp now, const MessageSink& sink) override {

@@ -42,6 +42,12 @@ class Netflow5Encoder final : public Encoder {
   }
 
   void Restart() override { sequence_ = 0; }
+  void Renumber(std::span<std::uint8_t> message,
+                std::uint32_t flow_records) override {
+    constexpr std::size_t kSequenceAt = 16;
+    PutNetworkOrder(sequence_, message.data() + kSequenceAt);
+    sequence_ += flow_records;
+  }
 
   // There are none.
   void WriteTemplates(Timestamp /*now*/, const MessageSink& sink) override {

@@ -130,6 +130,11 @@ class Netflow9Encoder final : public Encoder {
   }
 
   void Restart() override { sequence_ = 0; }
+  void Renumber(std::span<std::uint8_t> message,
+                std::uint32_t /*flow_records*/) override {
+    constexpr std::size_t kSequenceAt = 12;  // RFC 3954 section 5.1
+    PutNetworkOrder(sequence_++, message.data() + kSequenceAt);
+  }
 
   void WriteTemplates(Timestamp now, const MessageSink& sink) override {
     const std::uint64_t seconds = WholeSeconds(Milliseconds(now));

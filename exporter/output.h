@@ -18,6 +18,9 @@ struct DeliveryCounts {
   std::uint64_t made = 0;
   std::uint64_t sent = 0;
   std::map<std::string, std::uint64_t> dropped;  // by reason
+  // Of those sent, how many went a second time, because a connection was lost
+  // before it was sure that they had arrived.
+  std::uint64_t repeated = 0;
 };
 
 // Used by the export thread only.

@@ -139,7 +139,12 @@ std::string SummaryText(const CaptureReport& capture,
     if (waiting > 0) {
       text += " + waiting " + std::to_string(waiting);
     }
-    text += " to " + name + '\n';
+    text += " to " + name;
+    if (counts.repeated > 0) {
+      text += "; sent again after a lost connection " +
+              std::to_string(counts.repeated);
+    }
+    text += '\n';
   }
   return text;
 }

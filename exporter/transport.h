@@ -6,7 +6,9 @@
 #include <cstdint>
 #include <memory>
 #include <system_error>
+#include <vector>
 
+#include "exporter/backlog.h"
 #include "exporter/collector_url.h"
 #include "exporter/message_batch.h"
 #include "exporter/udp_pace.h"
@@ -37,6 +39,13 @@ class Transport {
   // UDP learns late that nobody listens, and not of which one. Taken by the
   // call, which costs a system call.
   [[nodiscard]] virtual std::error_code LateError() { return {}; }
+  // A connection that is lost may come again, so that what was not delivered on
+  // it is worth keeping.
+  [[nodiscard]] virtual bool ComesAgain() const { return false; }
+  // After the connection was lost: the messages of flow records that had been
+  // handed over to it, and that the collector may not have read. The oldest
+  // first; taken by the call.
+  [[nodiscard]] virtual std::vector<KeptMessage> TakeUnread() { return {}; }
   // Waits, for a bounded time, until what was sent is out of our hands.
   [[nodiscard]] virtual std::error_code Close() = 0;
 };

@@ -1,11 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <poll.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <chrono>
 #include <cstdint>
+#include <deque>
 #include <span>
 #include <thread>
+#include <utility>
+#include <vector>
 
 #include <linux/sockios.h>
 #include <sys/ioctl.h>
@@ -24,6 +28,49 @@ constexpr std::chrono::seconds kConnectTimeout{1};
 // A collector that takes nothing for so long is taken for dead.
 constexpr std::chrono::seconds kStallTimeout{10};
 constexpr std::chrono::seconds kCloseTimeout{5};
+
+// Copies of what was sent, until it is sure that it was read.
+class UnreadMessages {
+ public:
+  // `end`: of the message, in octets of the connection.
+  void Add(std::span<const std::uint8_t> octets, std::uint64_t flow_records,
+           std::uint64_t end) {
+    octets_ += octets.size();
+    messages_.push_back({{{octets.begin(), octets.end()}, flow_records}, end});
+  }
+  // Those that end at or before `end`.
+  void Forget(std::uint64_t end) {
+    while (!messages_.empty() && messages_.front().end <= end) {
+      octets_ -= messages_.front().message.octets.size();
+      messages_.pop_front();
+    }
+    trim_at_ = octets_ + kTrimStep;
+  }
+  // There are many more than after the last Forget(), which costs system calls.
+  [[nodiscard]] bool WorthTrimming() const { return octets_ >= trim_at_; }
+  std::vector<KeptMessage> TakeAll() {
+    std::vector<KeptMessage> all;
+    all.reserve(messages_.size());
+    for (Sent& sent : messages_) {
+      all.push_back(std::move(sent.message));
+    }
+    messages_.clear();
+    octets_ = 0;
+    trim_at_ = kTrimStep;
+    return all;
+  }
+
+ private:
+  static constexpr std::size_t kTrimStep = 256 << 10;
+  struct Sent {
+    KeptMessage message;
+    std::uint64_t end;
+  };
+
+  std::deque<Sent> messages_;
+  std::size_t octets_ = 0;
+  std::size_t trim_at_ = kTrimStep;
+};
 
 // Never blocks without a limit: the socket is non-blocking and every wait has
 // a timeout.
@@ -48,7 +95,24 @@ class TcpTransport final : public Transport {
   [[nodiscard]] bool IsOpen() override { return !PeerLoss(); }
 
   std::error_code Send(MessageBatch& batch) override {
-    return batch.PopEach([this](auto message) { return SendOne(message); });
+    for (; !batch.Empty(); batch.Pop(1)) {
+      if (const std::error_code error = SendOne(batch.Front())) {
+        return error;
+      }
+      if (const auto records = batch.Entries().front().flow_records;
+          records > 0) {
+        unread_.Add(batch.Front(), records, sent_octets_);
+      }
+    }
+    if (unread_.WorthTrimming()) {
+      ForgetWhatWasRead(false);
+    }
+    return {};
+  }
+
+  [[nodiscard]] bool ComesAgain() const override { return true; }
+  [[nodiscard]] std::vector<KeptMessage> TakeUnread() override {
+    return socket_.Valid() ? std::vector<KeptMessage>{} : unread_.TakeAll();
   }
 
   std::error_code Close() override {
@@ -56,7 +120,13 @@ class TcpTransport final : public Transport {
       return {};
     }
     shutdown(socket_.Get(), SHUT_WR);
-    const std::error_code error = WaitForAcknowledgment();
+    std::error_code error = WaitForAcknowledgment();
+    if (!error) {
+      error = WaitForPeersEnd();
+    }
+    if (!error) {
+      unread_.TakeAll();
+    }
     socket_.Reset();
     return error;
   }
@@ -72,6 +142,7 @@ class TcpTransport final : public Transport {
       std::error_code error;
       if (sent >= 0) {
         message = message.subspan(static_cast<std::size_t>(sent));
+        sent_octets_ += static_cast<std::uint64_t>(sent);
       } else if (errno == EAGAIN) {
         error = Wait(POLLOUT, kStallTimeout);
       } else if (errno != EINTR) {
@@ -85,6 +156,9 @@ class TcpTransport final : public Transport {
   }
 
   std::error_code Lose(const std::error_code& why) {
+    if (socket_.Valid()) {
+      ForgetWhatWasRead(false);
+    }
     socket_.Reset();
     loss_ = why;
     return why;
@@ -101,6 +175,7 @@ class TcpTransport final : public Transport {
     const ssize_t got =
         recv(socket_.Get(), &octet, sizeof(octet), MSG_PEEK | MSG_DONTWAIT);
     if (got == 0) {
+      ForgetWhatWasRead(true);
       return Lose(std::make_error_code(std::errc::connection_reset));
     }
     if (got < 0 && errno != EAGAIN && errno != EINTR) {
@@ -109,7 +184,23 @@ class TcpTransport final : public Transport {
     return {};
   }
 
+  // What the peer's kernel has acknowledged may still wait for the peer to read
+  // it, and is lost if that dies. How much does, TCP does not tell: the windows
+  // that it offers are what is left of its buffer. A peer that ended in order
+  // had read it all.
+  void ForgetWhatWasRead(bool in_order) {
+    constexpr std::uint64_t kMostUnread = 4 << 20;  // Linux's default is 3
+    int unacknowledged = 0;
+    if (ioctl(socket_.Get(), SIOCOUTQ, &unacknowledged) != 0) {
+      return;
+    }
+    const std::uint64_t doubtful = static_cast<std::uint64_t>(unacknowledged) +
+                                   (in_order ? 0 : kMostUnread);
+    unread_.Forget(sent_octets_ - std::min(sent_octets_, doubtful));
+  }
+
   std::error_code Connect(const addrinfo& address) {
+    sent_octets_ = 0;
     socket_ = Descriptor(socket(address.ai_family,
                                 SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK,
                                 address.ai_protocol));
@@ -164,9 +255,24 @@ class TcpTransport final : public Transport {
     return SocketError();
   }
 
+  // Its end says that it has read all there was, and a reset that it has not. A
+  // peer that goes on listening says neither.
+  std::error_code WaitForPeersEnd() {
+    constexpr std::chrono::milliseconds kPeersEnd{1000};
+    if (Wait(POLLIN, kPeersEnd)) {
+      return {};
+    }
+    char octet = 0;
+    return recv(socket_.Get(), &octet, sizeof(octet), MSG_DONTWAIT) < 0
+               ? LastError()
+               : std::error_code{};
+  }
+
   CollectorUrl url_;
   Addresses addresses_;
   Descriptor socket_;
+  UnreadMessages unread_;
+  std::uint64_t sent_octets_ = 0;  // on this connection
   std::error_code loss_ = std::make_error_code(std::errc::not_connected);
 };
 

@@ -331,7 +331,8 @@ class Summary:
                        r'(?: \+ live (\d+))?'
                        r'(?:; reported while active (\d+))?$', re.M)
     RECORDS = re.compile(r'^records made (\d+) = sent (\d+) \+ dropped (\d+)'
-                         r'(?: \((.*?)\))?(?: \+ waiting (\d+))? to (.*)$',
+                         r'(?: \((.*?)\))?(?: \+ waiting (\d+))? to (.*?)'
+                         r'(?:; sent again after a lost connection (\d+))?$',
                          re.M)
 
     class Records:
@@ -340,6 +341,7 @@ class Summary:
             self.reasons = Summary.parts(match[4])
             self.waiting = int(match[5] or 0)
             self.to = match[6]
+            self.repeated = int(match[7] or 0)
 
     def __init__(self, text):
         start = text.rfind('packets seen')
