@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <deque>
+#include <iterator>
 #include <span>
 #include <utility>
 #include <vector>
@@ -40,10 +41,12 @@ class Backlog {
   // Before all others, in their order. They came first, so they may be more
   // than there is room for.
   void AddBefore(std::vector<KeptMessage> messages) {
-    for (auto at = messages.rbegin(); at != messages.rend(); ++at) {
-      octets_ += at->octets.size();
-      messages_.push_front(std::move(*at));
+    for (const KeptMessage& message : messages) {
+      octets_ += message.octets.size();
     }
+    messages_.insert(messages_.begin(),
+                     std::make_move_iterator(messages.begin()),
+                     std::make_move_iterator(messages.end()));
   }
   // The oldest one; there is one.
   KeptMessage Take() {

@@ -34,6 +34,12 @@ class Collector final : public Output {
   void EndBurst(tracker::Timestamp now) override { SendBatch(now); }
   void Tick(tracker::Timestamp now) override;
   void Finish(tracker::Timestamp now) override;
+  [[nodiscard]] std::uint64_t RecordsFor(
+      const templates::FlowRecord& record) const override {
+    return url_.profile.biflow ? 1U
+                               : (record.packets > 0 ? 1U : 0U) +
+                                     (record.reverse_packets > 0 ? 1U : 0U);
+  }
   [[nodiscard]] DeliveryCounts Counts() const override { return counts_; }
   [[nodiscard]] std::string Name() const override { return url_.text; }
   [[nodiscard]] std::string Notice() const override;

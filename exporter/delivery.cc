@@ -10,6 +10,7 @@
 
 #include "exporter/collector.h"
 #include "exporter/community_id.h"
+#include "exporter/output_thread.h"
 #include "exporter/record.h"
 #include "exporter/setup_error.h"
 #include "exporter/text_output.h"
@@ -53,12 +54,29 @@ bool AnyShowsOwnElements(const Options& options) {
              [](const CollectorUrl& url) { return url.profile.own_elements; });
 }
 
-std::vector<std::unique_ptr<Output>> OpenOutputs(const Options& options) {
+// A collector may be slow. While an interface is captured, nothing waits for
+// it, and no other output ever does.
+std::unique_ptr<Output> OpenNetworkCollector(const CollectorUrl& url,
+                                             const Options& options,
+                                             const Clock& clock) {
+  const bool live = !options.interface.empty();
+  const std::size_t outputs =
+      options.collectors.size() + (options.format.has_value() ? 1 : 0);
+  std::unique_ptr<Output> collector = OpenCollector(url, live);
+  if (!live && outputs == 1) {
+    return collector;
+  }
+  return std::make_unique<OutputThread>(std::move(collector), clock,
+                                        OutputThreadOptions{.live = live});
+}
+
+std::vector<std::unique_ptr<Output>> OpenOutputs(const Options& options,
+                                                 const Clock& clock) {
   const bool live = !options.interface.empty();
   std::vector<std::unique_ptr<Output>> outputs;
   for (const CollectorUrl& url : options.collectors) {
     if (url.scheme != Scheme::kFile) {
-      outputs.push_back(OpenCollector(url, live));
+      outputs.push_back(OpenNetworkCollector(url, options, clock));
     }
   }
   for (const CollectorUrl& url : options.collectors) {
@@ -78,7 +96,7 @@ std::vector<std::unique_ptr<Output>> OpenOutputs(const Options& options) {
 Delivery::Delivery(const Options& options, const Clock& clock)
     : clock_(clock),
       live_(!options.interface.empty()),
-      outputs_(OpenOutputs(options)),
+      outputs_(OpenOutputs(options, clock)),
       community_id_(AnyShowsOwnElements(options)) {}
 
 std::vector<std::string> Delivery::Notices() const {

@@ -40,6 +40,11 @@ class Output {
   // Delivers what is left. Nothing is added afterwards.
   virtual void Finish(tracker::Timestamp now) = 0;
 
+  // How many `record` is, as this output counts them.
+  [[nodiscard]] virtual std::uint64_t RecordsFor(
+      const templates::FlowRecord& /*record*/) const {
+    return 1;
+  }
   [[nodiscard]] virtual DeliveryCounts Counts() const = 0;
   [[nodiscard]] virtual std::string Name() const = 0;
   // What the user should know from the start, such as what its protocol cannot

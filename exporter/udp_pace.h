@@ -45,7 +45,7 @@ class UdpPace {
 
   [[nodiscard]] bool Limits() const { return interval_.count() > 0; }
   // True: there is room. False: nobody can say, or it does not read.
-  bool WaitForRoom(std::size_t octets);
+  bool WaitForRoom(std::size_t needed);
   void WaitForTurn(std::size_t messages);
 
   std::chrono::nanoseconds interval_;

@@ -444,8 +444,8 @@ class Live(EndToEnd):
         spanfix = self.spanfix('-c', f'tcp://127.0.0.1:{port}',
                                '--active-timeout', '1', 'udp port 7777')
         self.send_udp(7777)
-        poll_until(lambda: spanfix.summary().outputs[0].dropped > 0,
-                   'a record finds no collector')
+        poll_until(lambda: spanfix.summary().outputs[0].waiting > 0,
+                   'a record waits for the collector')
         collector = subprocess.Popen(
             self.net.python(self.net.probe, COLLECT_TCP, port, path))
         self.addCleanup(collector.wait)
@@ -465,9 +465,9 @@ class Live(EndToEnd):
     def test_a_tcp_collector_may_come_later(self):
         path, summary = self.late_collector()
         output, = summary.outputs
+        self.assertEqual(output.sent, output.made)
         self.assertEqual(len(read_file(path, any_start=True).records),
-                         output.sent)
-        self.assertIn('Connection refused', output.reasons)
+                         output.made)
 
     def test_a_new_tcp_connection_counts_its_records_from_0(self):
         # RFC 7011 section 3.1: data records sent in the current stream.

@@ -1,0 +1,104 @@
+// SPDX-License-Identifier: Apache-2.0
+// The ring between two threads: a capture thread and the export thread, or this
+// and that of a collector.
+//
+// One producer, one consumer, a fixed number of places. The places are written
+// and read in place; positions only grow. Either side sleeps when it has
+// nothing to do, and is woken by the other (doorbell.h); one consumer may serve
+// several rings, so the doorbell at which it sleeps belongs to none of them.
+#pragma once
+
+#include <algorithm>
+#include <atomic>
+#include <chrono>
+#include <cstddef>
+#include <vector>
+
+#include "exporter/doorbell.h"
+
+namespace exporter {
+
+template <typename T>
+class Ring {
+ public:
+  // `capacity` is a power of two. The consumer sleeps at `consumer`, which
+  // outlives the queue.
+  Ring(std::size_t capacity, Doorbell& consumer)
+      : places_(capacity), mask_(capacity - 1), consumer_(consumer) {}
+
+  // Producer. A place to fill and then Commit(), or nullptr when full.
+  T* Reserve() {
+    const std::size_t tail = tail_.load(std::memory_order_relaxed);
+    return tail - head_.load(std::memory_order_acquire) == places_.size()
+               ? nullptr
+               : &places_[tail & mask_];
+  }
+  void Commit() { tail_.store(tail_.load(std::memory_order_relaxed) + 1); }
+  // Producer. Enough has come together that it is worth a system call.
+  [[nodiscard]] bool WorthWaking() const {
+    return tail_.load(std::memory_order_relaxed) -
+               head_.load(std::memory_order_relaxed) >=
+           std::min(kBatch, places_.size() / 4);
+  }
+  // Producer. The consumer looks by itself after its timeout; sooner if woken.
+  void WakeConsumer() { consumer_.Ring(); }
+  // Producer. Blocks until half of the places are free, so that it is worth the
+  // way, or for `longest`.
+  void WaitForRoom(std::chrono::milliseconds longest) {
+    WakeConsumer();
+    producer_.Wait(longest, [&] { return HalfFree(); });
+  }
+  // Producer. Nothing comes any more.
+  void Close() {
+    closed_.store(true);
+    WakeConsumer();
+  }
+
+  // Consumer. The oldest, valid until Pop(); nullptr when empty.
+  const T* Front() {
+    if (next_ == end_) {
+      GiveBack();
+      end_ = tail_.load(std::memory_order_acquire);
+    }
+    return next_ == end_ ? nullptr : &places_[next_ & mask_];
+  }
+  // The producer hears of it when some have come together, and when Front()
+  // finds no more.
+  void Pop() {
+    ++next_;
+    if (next_ - head_.load(std::memory_order_relaxed) >=
+        std::min(kGiveBack, places_.size() / 4)) {
+      GiveBack();
+    }
+  }
+  // Consumer. There is something to take.
+  [[nodiscard]] bool Ready() const { return next_ != tail_.load(); }
+  // Consumer. Closed, and everything was taken.
+  [[nodiscard]] bool Drained() const { return closed_.load() && !Ready(); }
+
+ private:
+  static constexpr std::size_t kBatch = 256;
+  static constexpr std::size_t kGiveBack = 64;
+
+  void GiveBack() {
+    head_.store(next_);
+    if (producer_.SomebodySleeps() && HalfFree()) {
+      producer_.Ring();
+    }
+  }
+  [[nodiscard]] bool HalfFree() const {
+    return tail_.load() - head_.load() <= places_.size() / 2;
+  }
+
+  std::vector<T> places_;
+  std::size_t mask_;
+  Doorbell& consumer_;
+  Doorbell producer_;
+  alignas(64) std::size_t next_ = 0;  // the consumer's alone:
+  std::size_t end_ = 0;               // those before it are there
+  alignas(64) std::atomic<std::size_t> head_{0};
+  alignas(64) std::atomic<std::size_t> tail_{0};
+  std::atomic<bool> closed_{false};
+};
+
+}  // namespace exporter
