@@ -5,6 +5,8 @@
 #include <csignal>
 #include <cstdio>
 #include <exception>
+#include <sstream>
+#include <string>
 
 #include "exporter/clock.h"
 #include "exporter/options.h"
@@ -38,7 +40,11 @@ int main(int argc, char** argv) {
     const exporter::SystemClock clock;
     return exporter::Pipeline(line.options, clock).Run();
   } catch (const exporter::SetupError& error) {
-    std::fprintf(stderr, "spanfix: %s\n", error.what());
+    // A config file has a line for each of its errors.
+    std::istringstream lines(error.what());
+    for (std::string text; std::getline(lines, text);) {
+      std::fprintf(stderr, "spanfix: %s\n", text.c_str());
+    }
     return 2;
   } catch (const std::exception& error) {
     std::fprintf(stderr, "spanfix: internal error: %s\n", error.what());

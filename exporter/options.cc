@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "exporter/options.h"
 
+#include <algorithm>
 #include <limits>
 #include <optional>
 #include <sstream>
@@ -8,6 +9,7 @@
 
 #include <boost/program_options.hpp>
 
+#include "exporter/config_file.h"
 #include "exporter/setup_error.h"
 #include "templates/definition_file.h"
 #include "templates/element.h"
@@ -106,19 +108,28 @@ po::options_description FlowOptions() {
   return flows;
 }
 
+po::options_description Configurable() {
+  po::options_description options;
+  options.add(InputOptions()).add(OutputOptions()).add(FlowOptions());
+  return options;
+}
+
 po::options_description Visible() {
   po::options_description other("Other");
   other.add_options()(
+      "config", po::value<std::string>()->value_name("FILE"),
+      "take the options above from this file, too, a line each: name = value; "
+      "the command line overrides it")(
+      "check-config",
+      "say what is wrong in the config file, all of it; without --config, a "
+      "last argument names it, else it is /etc/spanfix/spanfix.conf")(
       "print-elements", po::value<std::string>()->value_name("COLLECTOR"),
       ("print the file that teaches a collector the elements it does not "
        "know: " +
        templates::DefinitionFileNames())
           .c_str())("help,h", "print this")("version", "print the version");
   po::options_description options;
-  options.add(InputOptions())
-      .add(OutputOptions())
-      .add(FlowOptions())
-      .add(other);
+  options.add(Configurable()).add(other);
   return options;
 }
 
@@ -309,6 +320,16 @@ void SetOutput(const po::variables_map& given, Options& options) {
   }
 }
 
+Options OptionsFrom(const po::variables_map& given) {
+  Options options;
+  SetInput(given, options);
+  SetOutput(given, options);
+  options.tracker = TrackerOptions(given);
+  options.five_tuple = FlowKeyOptions(given);
+  options.threads = Threads(given, options);
+  return options;
+}
+
 po::variables_map Parse(int argc, const char* const* argv,
                         const po::options_description& visible) {
   po::options_description all;
@@ -331,25 +352,132 @@ po::variables_map Parse(int argc, const char* const* argv,
   return given;
 }
 
+// What `given` has already stays.
+void Store(const std::vector<Setting>& settings, po::variables_map& given) {
+  const po::options_description options = Configurable();
+  po::parsed_options parsed(&options);
+  for (const Setting& setting : settings) {
+    po::option option;
+    option.string_key = setting.name;
+    // That of a switch is that it is there.
+    if (options.find(setting.name, false).semantic()->max_tokens() > 0) {
+      option.value.push_back(setting.value);
+    }
+    parsed.options.push_back(std::move(option));
+  }
+  try {
+    po::store(parsed, given);
+  } catch (const po::error& error) {
+    throw SetupError(error.what());
+  }
+}
+
+bool Has(const std::vector<Setting>& settings, std::string_view name) {
+  return std::any_of(
+      settings.begin(), settings.end(),
+      [&](const Setting& setting) { return setting.name == name; });
+}
+
+// For a file alone: which interface it is may be left to the command line.
+void CheckSettings(const std::vector<Setting>& settings) {
+  po::variables_map given;
+  Store(settings, given);
+  if (!Has(settings, "interface") && !Has(settings, "read")) {
+    Store({{0, "interface", "any"}}, given);
+  }
+  static_cast<void>(OptionsFrom(given));
+}
+
+// The file's settings that the command line has not overridden. An input there
+// replaces the file's, whichever kind it is.
+void AddConfigFile(const std::string& path, po::variables_map& given) {
+  std::vector<Setting> settings =
+      ReadConfigFile(path, ConfigOptions(), CheckSettings);
+  const bool reads = given.count("read") > 0;
+  const bool captures = given.count("interface") > 0;
+  const bool filters = given.count("filter-words") > 0;
+  settings.erase(std::remove_if(settings.begin(), settings.end(),
+                                [&](const Setting& setting) {
+                                  const std::string& name = setting.name;
+                                  return (reads && (name == "interface" ||
+                                                    name == "threads")) ||
+                                         (captures && name == "read") ||
+                                         (filters && name == "filter");
+                                }),
+                 settings.end());
+  Store(settings, given);
+}
+
+std::string CheckedConfig(const po::variables_map& given) {
+  std::string path = "/etc/spanfix/spanfix.conf";
+  std::vector<std::string> words;
+  if (given.count("filter-words") > 0) {
+    words = given["filter-words"].as<std::vector<std::string>>();
+  }
+  if (given.count("config") > 0) {
+    words.insert(words.begin(), given["config"].as<std::string>());
+  }
+  if (words.size() > 1) {
+    throw SetupError("--check-config: checks one file; leave out '" + words[1] +
+                     "'");
+  }
+  if (!words.empty()) {
+    path = words.front();
+  }
+  static_cast<void>(ReadConfigFile(path, ConfigOptions(), CheckSettings));
+  return path + ": ok\n";
+}
+
 }  // namespace
+
+std::vector<OptionInfo> ConfigOptions() {
+  constexpr std::string_view kDefault = " (=";
+  const po::options_description options = Configurable();
+  std::vector<OptionInfo> known;
+  for (const auto& option : options.options()) {
+    OptionInfo info;
+    info.name = option->long_name();
+    const po::value_semantic* const values = option->semantic().get();
+    if (values->max_tokens() > 0) {
+      // "SECONDS (=60)"
+      const std::string text = values->name();
+      const std::size_t behind = text.find(kDefault);
+      info.value_name = text.substr(0, behind);
+      if (behind != std::string::npos) {
+        const std::size_t begin = behind + kDefault.size();
+        info.default_value = text.substr(begin, text.size() - 1 - begin);
+      }
+    }
+    info.whole_number =
+        dynamic_cast<const po::typed_value<std::int64_t>*>(values) != nullptr;
+    info.repeatable =
+        dynamic_cast<const po::typed_value<std::vector<std::string>>*>(
+            values) != nullptr;
+    known.push_back(std::move(info));
+  }
+  return known;
+}
 
 CommandLine ParseCommandLine(int argc, const char* const* argv) {
   const po::options_description visible = Visible();
-  const po::variables_map given = Parse(argc, argv, visible);
+  po::variables_map given = Parse(argc, argv, visible);
   CommandLine line;
   if (given.count("help") > 0) {
     line.answer = Usage(visible);
   } else if (given.count("version") > 0) {
     line.answer = "spanfix " SPANFIX_VERSION "\n";
-  } else if (given.count("print-elements") > 0) {
-    line.answer =
-        DefinitionsFor(given["print-elements"].as<std::string>(), Pen(given));
+  } else if (given.count("check-config") > 0) {
+    line.answer = CheckedConfig(given);
   } else {
-    SetInput(given, line.options);
-    SetOutput(given, line.options);
-    line.options.tracker = TrackerOptions(given);
-    line.options.five_tuple = FlowKeyOptions(given);
-    line.options.threads = Threads(given, line.options);
+    if (given.count("config") > 0) {
+      AddConfigFile(given["config"].as<std::string>(), given);
+    }
+    if (given.count("print-elements") > 0) {
+      line.answer =
+          DefinitionsFor(given["print-elements"].as<std::string>(), Pen(given));
+    } else {
+      line.options = OptionsFrom(given);
+    }
   }
   return line;
 }

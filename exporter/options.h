@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The command line.
+// The command line, and the config file that it may name.
 #pragma once
 
 #include <cstddef>
@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "exporter/collector_url.h"
+#include "exporter/config_file.h"
 #include "exporter/text_output.h"
 #include "tracker/config.h"
 #include "tracker/extractor.h"
@@ -31,11 +32,16 @@ struct Options {
 
 struct CommandLine {
   Options options;
-  // Set for --help, --version and --print-elements: print it and leave.
+  // Set for --help, --version, --print-elements and --check-config: print it
+  // and leave.
   std::optional<std::string> answer;
 };
 
-// Throws SetupError that names the option and what is wrong with it.
+// Throws SetupError that names the option and what is wrong with it; for a
+// config file with a line for each of its errors.
 CommandLine ParseCommandLine(int argc, const char* const* argv);
+
+// Those that a config file may have, in the order of --help.
+std::vector<OptionInfo> ConfigOptions();
 
 }  // namespace exporter
