@@ -2,6 +2,7 @@
 // What the export thread owns and does: rings -> MakeRecord -> Output.
 #pragma once
 
+#include <cstdint>
 #include <memory>
 #include <span>
 #include <string>
@@ -31,6 +32,9 @@ class Delivery {
 
   // Any thread.
   [[nodiscard]] ExportReport Report() const { return report_.Latest(); }
+  // Any thread. Grows while the export thread works, five times a second, also
+  // without records.
+  [[nodiscard]] std::uint64_t Rounds() const { return report_.Times(); }
 
  private:
   // What is in the ring, a share of it if more comes; the time of the last.

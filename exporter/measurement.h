@@ -5,6 +5,7 @@
 
 #include <atomic>
 #include <cstddef>
+#include <cstdint>
 #include <memory>
 #include <string>
 
@@ -45,6 +46,11 @@ class Measurement {
   // Any thread.
   [[nodiscard]] CaptureReport Report() const { return report_.Latest(); }
   [[nodiscard]] ReadProgress Progress() const { return progress_.Latest(); }
+  // Grows while the capture thread works, five times a second, also without
+  // packets.
+  [[nodiscard]] std::uint64_t Rounds() const { return report_.Times(); }
+  // The capture thread has done all it had to.
+  [[nodiscard]] bool AtEnd() const { return ended_.Closed(); }
 
  private:
   using Tracker = tracker::FlowTracker<tracker::FiveTuple>;

@@ -99,16 +99,21 @@ Pipeline::Pipeline(const Options& options, const Clock& clock)
 
 // Until `done` is readable. A signal ends the run; a second one ends it at
 // once.
-void Pipeline::Supervise(int done) {
+void Pipeline::Supervise(int done, const ServiceManager& manager) {
   sigset_t signals = HandledSignals();
   const Descriptor signal_fd(signalfd(-1, &signals, SFD_CLOEXEC));
   const bool progress = !live_ && isatty(STDERR_FILENO) == 1 &&
                         !(prints_ && isatty(STDOUT_FILENO) == 1);
   const auto start = std::chrono::steady_clock::now();
+  Watchdog watchdog(AliveInterval(), start);
   for (;;) {
     std::array<pollfd, 2> ready{
         {{done, POLLIN, 0}, {signal_fd.Get(), POLLIN, 0}}};
-    poll(ready.data(), ready.size(), progress ? 250 : -1);
+    poll(ready.data(), ready.size(),
+         progress ? 250 : watchdog.Timeout(std::chrono::steady_clock::now()));
+    if (watchdog.Due(std::chrono::steady_clock::now(), Rounds())) {
+      manager.Alive();
+    }
     if (ready[0].revents != 0) {
       break;
     }
@@ -120,6 +125,7 @@ void Pipeline::Supervise(int done) {
       if (signal.ssi_signo == SIGUSR1) {
         Print(SummaryText(Captured(), delivery_.Report()));
       } else {
+        manager.Stopping();
         stop_.store(true);
         sigdelset(&signals, SIGUSR1);
         pthread_sigmask(SIG_UNBLOCK, &signals, nullptr);
@@ -160,7 +166,9 @@ int Pipeline::Run() {
     const std::uint64_t one = 1;
     static_cast<void>(write(done.Get(), &one, sizeof(one)));
   });
-  Supervise(done.Get());
+  const ServiceManager manager(NotifySocket());
+  manager.Ready();
+  Supervise(done.Get(), manager);
   for (std::thread& thread : threads) {
     thread.join();
   }
@@ -168,6 +176,16 @@ int Pipeline::Run() {
   const ExportReport exported = delivery_.Report();
   Print(SummaryText(Captured(), exported));
   return Outcome(exported);
+}
+
+std::vector<std::uint64_t> Pipeline::Rounds() const {
+  std::vector<std::uint64_t> rounds;
+  for (const auto& measurement : measurements_) {
+    rounds.push_back(measurement->AtEnd() ? Watchdog::kAtEnd
+                                          : measurement->Rounds());
+  }
+  rounds.push_back(delivery_.Rounds());
+  return rounds;
 }
 
 CaptureReport Pipeline::Captured() const {

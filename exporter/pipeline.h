@@ -4,13 +4,14 @@
 //
 //   capture threads  Measurement: Source -> Decode -> FlowTracker
 //   export thread    Delivery:       MakeRecord -> Encoder -> Collector
-//   main thread      signals, progress, the summary
+//   main thread      signals, progress, the summary, the service manager
 //
 // Shared between them: the ring of ended intervals of each capture thread, the
 // published reports, and the stop flag.
 #pragma once
 
 #include <atomic>
+#include <cstdint>
 #include <memory>
 #include <vector>
 
@@ -19,6 +20,7 @@
 #include "exporter/doorbell.h"
 #include "exporter/measurement.h"
 #include "exporter/options.h"
+#include "exporter/service_manager.h"
 #include "exporter/summary.h"
 
 namespace exporter {
@@ -34,7 +36,9 @@ class Pipeline {
   int Run();
 
  private:
-  void Supervise(int done);
+  void Supervise(int done, const ServiceManager& manager);
+  // Of each thread, for the watchdog.
+  [[nodiscard]] std::vector<std::uint64_t> Rounds() const;
   [[nodiscard]] CaptureReport Captured() const;
   [[nodiscard]] int Outcome(const ExportReport& exported) const;
 

@@ -75,6 +75,8 @@ class Ring {
   [[nodiscard]] bool Ready() const { return next_ != tail_.load(); }
   // Consumer. Closed, and everything was taken.
   [[nodiscard]] bool Drained() const { return closed_.load() && !Ready(); }
+  // Any thread. Close() was called.
+  [[nodiscard]] bool Closed() const { return closed_.load(); }
 
  private:
   static constexpr std::size_t kBatch = 256;
