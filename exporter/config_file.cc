@@ -135,8 +135,8 @@ class Parser {
   [[nodiscard]] std::string Errors(const std::string& name) const {
     std::string text;
     for (const auto& [line, what] : errors_) {
-      text += (text.empty() ? "" : "\n") + name + ':' + std::to_string(line) +
-              ": " + what;
+      text.append(text.empty() ? "" : "\n").append(name).append(":");
+      text.append(std::to_string(line)).append(": ").append(what);
     }
     return text;
   }
