@@ -49,6 +49,8 @@ class ManPage(EndToEnd):
     def test_it_has_the_version_of_the_program(self):
         version = spanfix('--version').text.strip()
         self.assertIn(f'"{version}"', text_of('spanfix.8'))
+        self.assertIn('({})'.format(version.split()[1]),
+                      text_of('debian/changelog').splitlines()[0])
 
     @needs('mandoc')
     def test_mandoc_finds_nothing_in_it(self):
@@ -125,6 +127,17 @@ class Completion(EndToEnd):
                 (['-c', 'u'], ['udp://'])):
             with self.subTest(words):
                 self.assertEqual(self.completed(*words), values)
+
+
+class Elements(EndToEnd):
+
+    def test_the_package_has_a_file_for_each_collector_that_can_be_taught(self):
+        files = re.search(r'^elements = ((?:.*\\\n)*.*)$',
+                          text_of('debian/rules'), re.M)[1]
+        names = re.findall(r'([a-z0-9]+)\.[a-z]+', files)
+        refusal = spanfix('--print-elements', 'none-such').stderr
+        known = re.search(r'there are (.*), not', refusal)[1].split(', ')
+        self.assertEqual(names, known)
 
 
 if __name__ == '__main__':
