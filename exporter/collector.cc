@@ -8,6 +8,7 @@
 #include "exporter/ipfix_encoder.h"
 #include "exporter/netflow5_encoder.h"
 #include "exporter/netflow9_encoder.h"
+#include "exporter/protobuf_output.h"
 #include "exporter/setup_error.h"
 
 namespace exporter {
@@ -366,6 +367,9 @@ void Collector::Drop(std::uint64_t records, const std::error_code& error) {
 }
 
 std::unique_ptr<Output> OpenCollector(const CollectorUrl& url, bool live) {
+  if (url.protobuf) {
+    return OpenProtobufOutput(url);
+  }
   std::unique_ptr<Transport> transport;
   switch (url.scheme) {
     case Scheme::kUdp:

@@ -248,6 +248,24 @@ void CheckNetflow(const CollectorUrl& url) {
   }
 }
 
+// Its schema is fixed: both directions and every element, whatever --profile
+// says of the collectors beside it.
+void SetProtobuf(CollectorUrl& url, std::string_view path,
+                 std::string_view query) {
+  url.scheme = Scheme::kFile;
+  url.protobuf = true;
+  url.path = path;
+  url.profile = *templates::FindProfile("generic");
+  url.max_message_octets = kStreamOctets;
+  if (path.empty()) {
+    Refuse(url, "the path is missing");
+  }
+  if (!query.empty()) {
+    Refuse(url,
+           "protobuf: has no parameters, not '" + std::string(query) + "'");
+  }
+}
+
 }  // namespace
 
 templates::Profile ProfileNamed(const std::string& name,
@@ -296,8 +314,14 @@ CollectorUrl ParseCollectorUrl(const std::string& text,
   } else if (rest.starts_with("udp://") || rest.starts_with("tcp://")) {
     url.scheme = rest.starts_with("udp") ? Scheme::kUdp : Scheme::kTcp;
     SetAuthority(url, rest.substr(6));
+  } else if (rest.starts_with("protobuf:")) {
+    SetProtobuf(url, rest.substr(9), query);
+    url.profile.overlays = defaults.overlays;
+    return url;
   } else {
-    Refuse(url, "expected udp://HOST:PORT, tcp://HOST:PORT or file:PATH");
+    Refuse(url,
+           "expected udp://HOST:PORT, tcp://HOST:PORT, file:PATH or "
+           "protobuf:PATH");
   }
   SetParameters(url, query);
   CheckNetflow(url);

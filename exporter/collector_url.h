@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // A collector as the user names it:
 //   udp://HOST[:PORT][?NAME=VALUE&...]  tcp://...  file:PATH[?...]
+//   protobuf:PATH
 #pragma once
 
 #include <chrono>
@@ -36,6 +37,7 @@ struct CollectorUrl {
   std::string host;           // udp, tcp; without the brackets of IPv6
   std::string port = "4739";  // IANA's port for IPFIX
   std::string path;           // file
+  bool protobuf = false;      // file; of templates/flow.proto, not IPFIX
   templates::Profile profile;
   std::uint32_t observation_domain = 1;
   std::uint32_t pen = 0;

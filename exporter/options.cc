@@ -46,8 +46,8 @@ po::options_description OutputOptions() {
   po::options_description output("Output; without any, a table of flows");
   output.add_options()(
       "collector,c", po::value<std::vector<std::string>>()->value_name("URL"),
-      "udp://HOST:PORT, tcp://HOST:PORT or file:PATH, with parameters as in "
-      "?profile=generic&uniflow; several are served alike")(
+      "udp://HOST:PORT, tcp://HOST:PORT, file:PATH, with parameters as in "
+      "?profile=generic&uniflow, or protobuf:PATH; several are served alike")(
       "write,w", po::value<std::string>()->value_name("FILE"),
       "write an IPFIX file (RFC 5655), - for the standard output")(
       "format", po::value<std::string>()->value_name("table|json"),

@@ -73,6 +73,7 @@ only_in(exporter "^<fixbuf" fixbuf.h)
 only_in(exporter "^\"exporter/fixbuf" fixbuf_domain.h fixbuf_domain.cc ipfix_encoder.cc)
 only_in(exporter "^<zlib" capture_stream.cc)
 only_in(exporter "^<openssl" community_id.cc)
+only_in(exporter "^(<google/protobuf|\"templates/flow\\.pb)" flow_message.cc)
 
 # Nothing that ships knows the tests.
 only_in(exporter "^\"tests/")

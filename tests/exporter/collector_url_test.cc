@@ -50,6 +50,22 @@ TEST(CollectorUrl, TakesTheRestOfAFileUrlAsItsPath) {
   EXPECT_EQ(Parse("file:/var/lib/x.ipfix").path, "/var/lib/x.ipfix");
 }
 
+TEST(CollectorUrl, AProtobufFileHasBothDirectionsWhateverTheProfile) {
+  CollectorDefaults defaults;
+  defaults.profile = "nfdump";
+  const CollectorUrl url = ParseCollectorUrl("protobuf:a", defaults);
+  EXPECT_EQ(url.scheme, Scheme::kFile);
+  EXPECT_TRUE(url.protobuf);
+  EXPECT_EQ(url.path, "a");
+  EXPECT_TRUE(url.profile.biflow);
+  EXPECT_TRUE(url.profile.own_elements);
+}
+
+TEST(CollectorUrl, AProtobufFileHasAPathAndNoParameters) {
+  EXPECT_NE(Refusal("protobuf:").find("path"), std::string::npos);
+  EXPECT_NE(Refusal("protobuf:a?uniflow").find("'uniflow'"), std::string::npos);
+}
+
 TEST(CollectorUrl, ProfileDecidesAboutDirections) {
   EXPECT_FALSE(Parse("udp://h?profile=nfdump").profile.biflow);
   EXPECT_TRUE(Parse("udp://h").profile.biflow);

@@ -1,0 +1,30 @@
+// SPDX-License-Identifier: Apache-2.0
+// Records as Protobuf messages (templates/flow.proto), and back.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "templates/flow_record.h"
+
+namespace exporter {
+
+// Appends `record` as one message of a delimited stream: its length in octets
+// as a varint, then the message. The same record gives the same octets.
+void AppendFlowMessage(const templates::FlowRecord& record,
+                       std::vector<std::uint8_t>& stream);
+
+// The record in `message`, which stands there without its length. Fields that
+// are not in it are 0, unknown ones are skipped. Returns false when it is no
+// such message: not Protobuf, or an address that has not 16 octets.
+[[nodiscard]] bool ParseFlowMessage(std::span<const std::uint8_t> message,
+                                    templates::FlowRecord& record);
+
+// The first octet of every message that AppendFlowMessage() makes: the tag of
+// flow_start_milliseconds, which is never 0.
+inline constexpr std::uint8_t kFirstTag = 0x08;
+
+}  // namespace exporter
