@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-// Owners for libfixbuf's handles. Private to the IPFIX encoder.
+// Owners for libfixbuf's handles. Private to the IPFIX encoder
+// and to the reader of IPFIX files.
 #pragma once
 
 #include <cstdio>
 #include <cstdlib>
 #include <memory>
+#include <string>
 
 #include <fixbuf/public.h>
 
@@ -37,10 +39,14 @@ class Error {
   [[nodiscard]] bool IsEndOfMessage() const {
     return g_error_matches(error_, FB_ERROR_DOMAIN, FB_ERROR_EOM) != 0;
   }
+  // Why the last call failed.
+  [[nodiscard]] std::string Message() const {
+    return error_ != nullptr ? error_->message : "no message";
+  }
   // libfixbuf refuses what we alone decide: a bug of ours.
   [[noreturn]] void Die(const char* doing) const {
     std::fprintf(stderr, "spanfix: internal error: libfixbuf, %s: %s\n", doing,
-                 error_ != nullptr ? error_->message : "no message");
+                 Message().c_str());
     std::abort();
   }
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // libfixbuf made to write messages into memory, one at a time. Private to
-// ipfix_encoder.cc.
+// ipfix_encoder.cc; ipfix_file.cc shares the model.
 #pragma once
 
 #include <cstddef>

@@ -7,12 +7,15 @@
 #include <string_view>
 
 #include <google/protobuf/io/coded_stream.h>
+#include <google/protobuf/stubs/logging.h>
+#include <google/protobuf/wire_format_lite.h>
 
 #include "templates/flow.pb.h"
 
 namespace exporter {
 namespace {
 
+using google::protobuf::internal::WireFormatLite;
 using google::protobuf::io::CodedOutputStream;
 using spanfix::FlowRecord;
 using Record = templates::FlowRecord;
@@ -26,9 +29,8 @@ std::uint64_t MacNumber(const std::array<std::uint8_t, 6>& octets) {
 }
 
 void SetMac(std::uint64_t number, std::array<std::uint8_t, 6>& octets) {
-  for (auto octet = octets.rbegin(); octet != octets.rend(); ++octet) {
-    *octet = static_cast<std::uint8_t>(number & 0xff);
-    number >>= 8;
+  for (std::size_t i = octets.size(); i-- > 0; number >>= 8) {
+    octets[i] = static_cast<std::uint8_t>(number & 0xff);
   }
 }
 
@@ -209,6 +211,8 @@ void AppendFlowMessage(const Record& record,
 }
 
 bool ParseFlowMessage(std::span<const std::uint8_t> message, Record& record) {
+  // Of octets that are no text it would speak on the standard error.
+  const google::protobuf::LogSilencer quiet;
   FlowRecord parsed;
   if (!parsed.ParseFromArray(message.data(),
                              static_cast<int>(message.size()))) {
@@ -221,6 +225,18 @@ bool ParseFlowMessage(std::span<const std::uint8_t> message, Record& record) {
   ReadPlaceAndConclusions(parsed, record);
   return SetAddress(parsed.source_address(), record.source_address) &&
          SetAddress(parsed.destination_address(), record.destination_address);
+}
+
+bool MayBeginFlowMessage(std::uint8_t octet) {
+  const auto tag = [](int field, WireFormatLite::WireType type) {
+    return WireFormatLite::MakeTag(field, type);
+  };
+  return octet == tag(FlowRecord::kFlowStartMillisecondsFieldNumber,
+                      WireFormatLite::WIRETYPE_VARINT) ||
+         octet == tag(FlowRecord::kFlowEndMillisecondsFieldNumber,
+                      WireFormatLite::WIRETYPE_VARINT) ||
+         octet == tag(FlowRecord::kSourceAddressFieldNumber,
+                      WireFormatLite::WIRETYPE_LENGTH_DELIMITED);
 }
 
 }  // namespace exporter

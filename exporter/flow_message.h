@@ -23,8 +23,8 @@ void AppendFlowMessage(const templates::FlowRecord& record,
 [[nodiscard]] bool ParseFlowMessage(std::span<const std::uint8_t> message,
                                     templates::FlowRecord& record);
 
-// The first octet of every message that AppendFlowMessage() makes: the tag of
-// flow_start_milliseconds, which is never 0.
-inline constexpr std::uint8_t kFirstTag = 0x08;
+// Whether a message of AppendFlowMessage() begins with this octet. It is a tag:
+// of the source address, or of a time before it that is not 0.
+[[nodiscard]] bool MayBeginFlowMessage(std::uint8_t octet);
 
 }  // namespace exporter

@@ -12,6 +12,7 @@
 #include "exporter/options.h"
 #include "exporter/pipeline.h"
 #include "exporter/setup_error.h"
+#include "exporter/show.h"
 
 namespace {
 
@@ -36,6 +37,9 @@ int main(int argc, char** argv) {
     if (line.answer) {
       std::fputs(line.answer->c_str(), stdout);
       return 0;
+    }
+    if (line.show) {
+      return exporter::Show(*line.show);
     }
     const exporter::SystemClock clock;
     return exporter::Pipeline(line.options, clock).Run();

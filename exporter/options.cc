@@ -2,9 +2,11 @@
 #include "exporter/options.h"
 
 #include <algorithm>
+#include <array>
 #include <limits>
 #include <optional>
 #include <sstream>
+#include <string_view>
 #include <utility>
 
 #include <boost/program_options.hpp>
@@ -123,6 +125,9 @@ po::options_description Visible() {
       "check-config",
       "say what is wrong in the config file, all of it; without --config, a "
       "last argument names it, else it is /etc/spanfix/spanfix.conf")(
+      "show", po::value<std::string>()->value_name("FILE"),
+      "print the records of a file of -c protobuf: or of an IPFIX file, - for "
+      "the standard input; goes with --format and --pen")(
       "print-elements", po::value<std::string>()->value_name("COLLECTOR"),
       ("print the file that teaches a collector the elements it does not "
        "know: " +
@@ -136,7 +141,8 @@ po::options_description Visible() {
 std::string Usage(const po::options_description& options) {
   std::ostringstream text;
   text << "usage: spanfix (-i INTERFACE | -r FILE...) [-c URL...] [options] "
-          "[FILTER]\n\n"
+          "[FILTER]\n"
+          "       spanfix --show FILE [--format json]\n\n"
           "Follows every conversation on a mirror port or in a capture, in "
           "both directions,\nand sends one IPFIX record for each.\n"
        << options;
@@ -330,6 +336,27 @@ Options OptionsFrom(const po::variables_map& given) {
   return options;
 }
 
+// Throws if there is also something that only a capture has.
+ShowOptions ShowOnly(const po::variables_map& given) {
+  constexpr std::array<std::string_view, 3> kTogether = {"show", "format",
+                                                         "pen"};
+  for (const auto& [name, value] : given) {
+    if (!value.defaulted() && std::find(kTogether.begin(), kTogether.end(),
+                                        name) == kTogether.end()) {
+      throw SetupError(name == "filter-words"
+                           ? std::string("--show: takes one file and no filter")
+                           : "--show and --" + name + " exclude each other");
+    }
+  }
+  ShowOptions show;
+  show.file = given["show"].as<std::string>();
+  if (given.count("format") > 0) {
+    show.format = FormatNamed(given["format"].as<std::string>());
+  }
+  show.pen = Pen(given);
+  return show;
+}
+
 po::variables_map Parse(int argc, const char* const* argv,
                         const po::options_description& visible) {
   po::options_description all;
@@ -468,6 +495,8 @@ CommandLine ParseCommandLine(int argc, const char* const* argv) {
     line.answer = "spanfix " SPANFIX_VERSION "\n";
   } else if (given.count("check-config") > 0) {
     line.answer = CheckedConfig(given);
+  } else if (given.count("show") > 0) {
+    line.show = ShowOnly(given);
   } else {
     if (given.count("config") > 0) {
       AddConfigFile(given["config"].as<std::string>(), given);

@@ -30,8 +30,16 @@ struct Options {
   tracker::FiveTupleOptions five_tuple;
 };
 
+// --show: instead of a capture.
+struct ShowOptions {
+  std::string file;
+  TextFormat format = TextFormat::kTable;
+  std::uint32_t pen = 0;  // of our own elements in an IPFIX file
+};
+
 struct CommandLine {
   Options options;
+  std::optional<ShowOptions> show;  // then options are not set
   // Set for --help, --version, --print-elements and --check-config: print it
   // and leave.
   std::optional<std::string> answer;

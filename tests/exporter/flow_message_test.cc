@@ -210,7 +210,20 @@ TEST(FlowMessage, StandsBehindItsLength) {
   EXPECT_EQ((stream[1] & 0x7fU) | static_cast<unsigned>(stream[2]) << 7,
             stream.size() - 3);
   EXPECT_EQ(stream[0], 0xee);
-  EXPECT_EQ(stream[3], kFirstTag);
+  EXPECT_EQ(stream[3], 1 << 3);  // field 1, a varint
+}
+
+// Captures with all times 0 exist.
+TEST(FlowMessage, IsKnownByItsFirstOctetWhateverTheTimes) {
+  FlowRecord record = test_support::SampleRecord();
+  EXPECT_TRUE(MayBeginFlowMessage(MessageOf(record)[0]));
+  record.start_ms = 0;
+  EXPECT_TRUE(MayBeginFlowMessage(MessageOf(record)[0]));
+  record.end_ms = 0;
+  EXPECT_TRUE(MayBeginFlowMessage(MessageOf(record)[0]));
+  for (const std::uint8_t other : {'\n', 'a', '<', '{', '\0'}) {
+    EXPECT_FALSE(MayBeginFlowMessage(other));
+  }
 }
 
 TEST(FlowMessage, HasAddressesAsClickHouseReadsThem) {

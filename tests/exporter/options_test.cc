@@ -84,6 +84,28 @@ TEST(CommandLine, AnswersWithTheFileThatTeachesACollector) {
             std::string::npos);
 }
 
+TEST(CommandLine, ShowsAFileInsteadOfMeasuring) {
+  const CommandLine line = Parse({"--show", "a.pb"});
+  ASSERT_TRUE(line.show.has_value());
+  EXPECT_EQ(line.show->file, "a.pb");
+  EXPECT_EQ(line.show->format, TextFormat::kTable);
+  EXPECT_EQ(line.show->pen, 32473U);
+  const CommandLine other =
+      Parse({"--show", "-", "--format", "json", "--pen", "54321"});
+  EXPECT_EQ(other.show->format, TextFormat::kJson);
+  EXPECT_EQ(other.show->pen, 54321U);
+  EXPECT_FALSE(Parse({"-r", "a"}).show.has_value());
+}
+
+TEST(CommandLine, ShowsWithoutAnythingThatACaptureHas) {
+  EXPECT_EQ(Refusal({"--show", "a", "-r", "b"}),
+            "--show and --read exclude each other");
+  EXPECT_EQ(Refusal({"--show", "a", "--idle-timeout-tcp", "300"}),
+            "--show and --idle-timeout-tcp exclude each other");
+  EXPECT_EQ(Refusal({"--show", "a", "b"}),
+            "--show: takes one file and no filter");
+}
+
 TEST(CommandLine, NamesTheOptionThatIsWrong) {
   EXPECT_NE(Refusal({"--colour"}).find("--colour"), std::string::npos);
   EXPECT_NE(Refusal({"-r", "a", "--max-flows", "0"}).find("--max-flows"),

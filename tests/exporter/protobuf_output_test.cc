@@ -14,14 +14,13 @@
 #include "exporter/setup_error.h"
 #include "templates/flow.pb.h"
 #include "tests/support/sample_record.h"
+#include "tests/support/scratch_directory.h"
 
 namespace exporter {
 namespace {
 
 class ProtobufOutput : public testing::Test {
  protected:
-  ~ProtobufOutput() override { std::filesystem::remove(path_); }
-
   [[nodiscard]] static std::unique_ptr<Output> Open(const std::string& path) {
     return OpenProtobufOutput(ParseCollectorUrl("protobuf:" + path, {}));
   }
@@ -54,7 +53,8 @@ class ProtobufOutput : public testing::Test {
     return ids;
   }
 
-  std::string path_ = testing::TempDir() + "spanfix_output.pb";
+  test_support::ScratchDirectory scratch_;
+  std::string path_ = scratch_.File("flows.pb");
 };
 
 TEST_F(ProtobufOutput, IsADelimitedStreamOfTheRecordsInTheirOrder) {
