@@ -47,13 +47,17 @@ def varint(octets, at):
             return value, at
 
 
+def varint_of(value):
+    octets = b''
+    while value >= 0x80:
+        octets += bytes([value & 0x7f | 0x80])
+        value >>= 7
+    return octets + bytes([value])
+
+
 def delimited(message):
     octets = message.SerializeToString()
-    length, prefix = len(octets), b''
-    while length >= 0x80:
-        prefix += bytes([length & 0x7f | 0x80])
-        length >>= 7
-    return prefix + bytes([length]) + octets
+    return varint_of(len(octets)) + octets
 
 
 def messages(octets):
