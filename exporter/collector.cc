@@ -51,11 +51,13 @@ std::unique_ptr<Encoder> MakeEncoder(const CollectorUrl& url) {
     case ExportVersion::kNetflow5:
       return MakeNetflow5Encoder(
           {.engine = static_cast<std::uint16_t>(url.observation_domain),
-           .max_message_octets = url.max_message_octets});
+           .max_message_octets = url.max_message_octets,
+           .sampling_interval = static_cast<std::uint16_t>(url.sampling)});
     case ExportVersion::kNetflow9:
       return MakeNetflow9Encoder({.source_id = url.observation_domain,
                                   .max_message_octets = url.max_message_octets,
-                                  .max_message_records = kMostUdpRecords});
+                                  .max_message_records = kMostUdpRecords,
+                                  .sampling_interval = url.sampling});
     case ExportVersion::kIpfix:
       break;
   }
@@ -66,6 +68,7 @@ std::unique_ptr<Encoder> MakeEncoder(const CollectorUrl& url) {
       .max_message_octets = url.max_message_octets,
       .max_message_records =
           url.scheme == Scheme::kUdp ? kMostUdpRecords : 0xffffffffU,
+      .sampling_interval = url.sampling,
   });
 }
 

@@ -297,6 +297,7 @@ CollectorUrl ParseCollectorUrl(const std::string& text,
   url.text = text;
   url.observation_domain = defaults.observation_domain;
   url.pen = defaults.pen;
+  url.sampling = defaults.sampling;
   url.template_refresh = defaults.template_refresh;
   url.profile = ProfileNamed(defaults.profile, "--profile");
 

@@ -27,7 +27,8 @@ struct CollectorDefaults {
   std::uint32_t observation_domain = 1;
   std::uint32_t pen = 0;
   std::chrono::seconds template_refresh{60};
-  bool overlays = false;  // records come from inside of tunnels
+  bool overlays = false;       // records come from inside of tunnels
+  std::uint32_t sampling = 1;  // one packet of so many was taken
 };
 
 struct CollectorUrl {
@@ -41,6 +42,7 @@ struct CollectorUrl {
   templates::Profile profile;
   std::uint32_t observation_domain = 1;
   std::uint32_t pen = 0;
+  std::uint32_t sampling = 1;  // one packet of so many was taken
   std::uint16_t max_message_octets = 0;
   std::chrono::seconds template_refresh{60};  // udp; 0: at the start only
   std::optional<std::uint32_t> pace;  // udp, messages a second; 0: no limit

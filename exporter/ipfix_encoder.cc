@@ -40,7 +40,7 @@ class IpfixEncoder final : public Encoder {
       AddFlowTemplate(templates_[i]);
       layouts_[i] = RecordLayout(templates_[i]);
     }
-    if (options.profile.sampling_interval) {
+    if (SaysSampling()) {
       flows_.AddTemplate(kSamplingTemplate,
                          {{"observationDomainId", 4}, {"samplingInterval", 4}},
                          1);
@@ -79,7 +79,7 @@ class IpfixEncoder final : public Encoder {
       WriteElementTypes(now, sink);
     }
     flows_.WriteTemplates(now, sink);
-    if (options_.profile.sampling_interval) {
+    if (SaysSampling()) {
       WriteSamplingInterval(now, sink);
     }
     Flush(sink);
@@ -104,6 +104,10 @@ class IpfixEncoder final : public Encoder {
   }
 
  private:
+  [[nodiscard]] bool SaysSampling() const {
+    return options_.sampling_interval > 1 || options_.profile.sampling_interval;
+  }
+
   void AddFlowTemplate(const FlowTemplate& flow_template) {
     if (flow_template.fields.empty()) {
       return;
@@ -146,9 +150,18 @@ class IpfixEncoder final : public Encoder {
   void WriteSamplingInterval(Timestamp now, const MessageSink& sink) {
     std::vector<std::uint8_t> record;
     Put(options_.observation_domain, record);
-    Put(std::uint32_t{1}, record);
-    flows_.Append(kSamplingTemplate, record, now, sink);
+    Put(options_.sampling_interval, record);
+    AppendOptions(kSamplingTemplate, record, now, sink);
+  }
+
+  // In a message of its own.
+  void AppendOptions(std::uint16_t id, std::vector<std::uint8_t>& record,
+                     Timestamp now, const MessageSink& sink) {
+    flows_.Append(id, record, now, sink);
     flows_.Flush(sink);
+    if (!options_.profile.options_in_sequence) {
+      flows_.AdvanceSequence(-std::uint32_t{1});
+    }
   }
 
   // As libfixbuf takes it: in host byte order, packed.

@@ -17,11 +17,14 @@ struct IpfixOptions {
   std::uint32_t pen = templates::kDocumentationPen;  // of our own elements
   std::uint16_t max_message_octets = 1420;
   std::uint32_t max_message_records = 64;
+  std::uint32_t sampling_interval = 1;  // one packet of so many was taken
 };
 
 // Records of flows are in options.observation_domain, descriptions of elements
 // (RFC 5610) in domain 0: some collectors count options records as lost flows.
-// The sequence number counts data records, per domain (RFC 7011 section 3.1).
+// How packets were sampled is said where the flows are, or it would not apply
+// to them. The sequence number counts data records, per domain (RFC 7011
+// section 3.1), unless the profile says otherwise.
 std::unique_ptr<Encoder> MakeIpfixEncoder(const IpfixOptions& options);
 
 }  // namespace exporter

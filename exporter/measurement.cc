@@ -113,6 +113,7 @@ Measurement::Measurement(std::unique_ptr<Source> source,
     : clock_(clock),
       options_(options),
       source_(std::move(source)),
+      sampler_(options.sampling),
       tracker_(options.tracker, tracker::FiveTuple(options.five_tuple)),
       ended_(RingPlaces(options.threads), consumer) {}
 
@@ -129,7 +130,13 @@ bool Measurement::MeasureBurst(Recorder& recorder) {
     const auto frames = source_->Frames();
     const std::uint64_t tracked = tracker_.Stats().packets_tracked;
     recorder.report.packets_seen += frames.size();
-    tracker_.TrackBurst(frames, recorder);
+    if (options_.sampling > 1) {
+      const auto taken = sampler_.Take(frames);
+      recorder.report.packets_not_sampled += frames.size() - taken.size();
+      tracker_.TrackBurst(taken, recorder);
+    } else {
+      tracker_.TrackBurst(frames, recorder);
+    }
     if (options_.live && tracker_.Stats().packets_tracked == tracked) {
       // Time passes with frames that are no packets, too.
       tracker_.Sweep(frames.back().time, recorder);

@@ -13,6 +13,7 @@
 #include "exporter/ended_queue.h"
 #include "exporter/progress.h"
 #include "exporter/published.h"
+#include "exporter/sampler.h"
 #include "exporter/source.h"
 #include "exporter/summary.h"
 #include "tracker/tracker.h"
@@ -25,6 +26,7 @@ struct MeasurementOptions {
   bool live = false;        // an interface; else what is read waits for outputs
   std::size_t index = 0;    // of this thread,
   std::size_t threads = 1;  // of so many: flow ids are unique over all
+  std::uint32_t sampling = 1;  // one packet of so many is taken
 };
 
 class Measurement {
@@ -64,6 +66,7 @@ class Measurement {
   const Clock& clock_;
   MeasurementOptions options_;
   std::unique_ptr<Source> source_;
+  Sampler sampler_;
   Tracker tracker_;
   EndedQueue ended_;
   Published<CaptureReport> report_;

@@ -20,6 +20,9 @@ constexpr std::uint16_t kVersion = 5;
 constexpr std::size_t kHeaderOctets = 24;
 constexpr std::size_t kRecordOctets = 48;
 constexpr std::size_t kMostRecords = 30;
+// The mode in the upper two bits of the field that says how packets are
+// sampled.
+constexpr std::uint16_t kSystematic = 1 << 14;
 
 template <typename Small, typename Integer>
 Small Saturated(Integer value) {
@@ -31,6 +34,10 @@ class Netflow5Encoder final : public Encoder {
  public:
   explicit Netflow5Encoder(const Netflow5Options& options)
       : engine_(options.engine),
+        sampling_(options.sampling_interval > 1
+                      ? static_cast<std::uint16_t>(kSystematic |
+                                                   options.sampling_interval)
+                      : std::uint16_t{0}),
         most_records_(std::clamp<std::size_t>(
             (options.max_message_octets - kHeaderOctets) / kRecordOctets, 1,
             kMostRecords)),
@@ -92,7 +99,7 @@ class Netflow5Encoder final : public Encoder {
         static_cast<std::uint32_t>(time_ms_ % 1000 * 1'000'000), at);
     at = PutNetworkOrder(sequence_, at);
     at = PutNetworkOrder(engine_, at);
-    PutNetworkOrder(std::uint16_t{0}, at);  // nothing is sampled
+    PutNetworkOrder(sampling_, at);
   }
 
   void Write(const FlowRecord& record, std::uint8_t* at) const {
@@ -116,6 +123,7 @@ class Netflow5Encoder final : public Encoder {
   }
 
   std::uint16_t engine_;
+  std::uint16_t sampling_;  // mode and interval; 0: nothing is sampled
   std::size_t most_records_;
   std::vector<std::uint8_t> octets_;
   std::size_t records_ = 0;

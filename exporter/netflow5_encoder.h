@@ -12,6 +12,8 @@ namespace exporter {
 struct Netflow5Options {
   std::uint16_t engine = 1;                 // engine_type << 8 | engine_id
   std::uint16_t max_message_octets = 1464;  // of the 30 records it may have
+  // One packet of so many was taken; at most 16383 (14 bits of the header).
+  std::uint16_t sampling_interval = 1;
 };
 
 // Records have one direction: reverse_packets is not looked at. Counters that

@@ -23,11 +23,17 @@ constexpr std::uint16_t kVersion = 9;
 constexpr std::size_t kMessageHeader = 20;  // RFC 3954 section 5.1
 constexpr std::size_t kSetHeader = 4;       // sections 5.2 and 5.3
 constexpr std::uint16_t kTemplateSet = 0;
-constexpr std::size_t kAlignment = 4;  // of sets, by padding
+constexpr std::uint16_t kOptionsTemplateSet = 1;  // section 6.1
+constexpr std::size_t kAlignment = 4;             // of sets, by padding
 // Section 8. They stand before the other fields, four octets each.
 constexpr std::uint16_t kLastSwitched = 21;
 constexpr std::uint16_t kFirstSwitched = 22;
 constexpr std::size_t kTimes = 8;
+// Apart from those of the flows.
+constexpr std::uint16_t kSamplingTemplate = 401;
+// Section 8, and the one scope that is about the whole exporter (section 6.1).
+constexpr std::uint16_t kSystem = 1;
+constexpr std::uint16_t kSamplingInterval = 34;
 // From here on numbers mean something in IPFIX only.
 constexpr std::uint16_t kFirstOfIpfix = 128;
 
@@ -152,6 +158,9 @@ class Netflow9Encoder final : public Encoder {
       }
       Define(each, definitions_.Add(kTemplateSet, octets));
     }
+    if (options_.sampling_interval > 1) {
+      DefineSampling(seconds, sink);
+    }
     FinishDefinitions(seconds, sink);
     Flush(sink);
   }
@@ -210,6 +219,27 @@ class Netflow9Encoder final : public Encoder {
     }
   }
 
+  // Its template and the one record of it. Without the algorithm (field 35):
+  // beside it, nfcapd 1.7.1 takes no notice of the interval.
+  void DefineSampling(std::uint64_t seconds, const MessageSink& sink) {
+    constexpr std::uint16_t kScopeOctets = 4;
+    constexpr std::uint16_t kOptionOctets = 4;
+    constexpr std::size_t kTemplate = 6 + kScopeOctets + kOptionOctets;
+    constexpr std::size_t kRecord = 4 + 4;
+    if (!definitions_.HasRoom(kTemplate + kRecord + kSetHeader + kAlignment)) {
+      FinishDefinitions(seconds, sink);
+    }
+    std::uint8_t* at = definitions_.Add(kOptionsTemplateSet, kTemplate);
+    for (const std::uint16_t word :
+         {kSamplingTemplate, kScopeOctets, kOptionOctets, kSystem,
+          std::uint16_t{4}, kSamplingInterval, std::uint16_t{4}}) {
+      at = PutNetworkOrder(word, at);
+    }
+    at = definitions_.Add(kSamplingTemplate, kRecord);
+    at = PutNetworkOrder(options_.source_id, at);
+    PutNetworkOrder(options_.sampling_interval, at);
+  }
+
   void FinishDefinitions(std::uint64_t seconds, const MessageSink& sink) {
     sink({Finish(definitions_, seconds), 0});
   }
@@ -225,7 +255,7 @@ class Netflow9Encoder final : public Encoder {
   std::array<FlowTemplate, templates::kShapes> templates_;
   std::array<RecordLayout, templates::kShapes> layouts_;
   Message9 data_;
-  Message9 definitions_;       // templates
+  Message9 definitions_;       // templates, sampling
   std::uint64_t seconds_ = 0;  // of data_, since 1970: at or behind its packets
   Uptime uptime_;
   std::uint32_t sequence_ = 0;

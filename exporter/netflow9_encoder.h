@@ -13,6 +13,8 @@ struct Netflow9Options {
   std::uint32_t source_id = 1;
   std::uint16_t max_message_octets = 1420;
   std::uint32_t max_message_records = 64;
+  // One packet of so many was taken; said by an options record unless it is 1.
+  std::uint32_t sampling_interval = 1;
 };
 
 // Of the templates of IPFIX, what v9 can say: IANA's elements below 128, of

@@ -26,6 +26,7 @@ using Seconds = std::int64_t;
 constexpr Seconds kMostSeconds = 604'800;  // a week
 constexpr std::int64_t kMostFlows = 100'000'000;
 constexpr std::int64_t kMostThreads = 64;
+constexpr std::int64_t kMostSampling = 16'383;  // what NetFlow v5 can say
 
 po::options_description InputOptions() {
   po::options_description input("Input, one of them");
@@ -37,6 +38,10 @@ po::options_description InputOptions() {
       "standard input; several are read in order")(
       "filter", po::value<std::string>()->value_name("BPF"),
       "take only packets that match; the same as a last argument")(
+      "sampling",
+      po::value<std::int64_t>()->default_value(1)->value_name("COUNT"),
+      "take one packet of so many, and tell the collectors; the counts stay "
+      "those of the packets taken")(
       "threads",
       po::value<std::int64_t>()->default_value(1)->value_name("COUNT"),
       "capture with so many threads, between which the kernel divides the "
@@ -233,6 +238,20 @@ std::string DefinitionsFor(const std::string& collector, std::uint32_t pen) {
   return *std::move(file);
 }
 
+std::uint32_t Sampling(const po::variables_map& given) {
+  const auto sampling = given["sampling"].as<std::int64_t>();
+  if (sampling < 1 || sampling > kMostSampling) {
+    throw SetupError("--sampling: must be 1 to " +
+                     std::to_string(kMostSampling) + ", not " +
+                     std::to_string(sampling));
+  }
+  if (sampling > 1 && given.count("dedup") > 0) {
+    throw SetupError(
+        "--dedup: must see every packet to find copies; leave --sampling out");
+  }
+  return static_cast<std::uint32_t>(sampling);
+}
+
 CollectorDefaults Defaults(const po::variables_map& given) {
   CollectorDefaults defaults;
   defaults.profile = given["profile"].as<std::string>();
@@ -246,6 +265,7 @@ CollectorDefaults Defaults(const po::variables_map& given) {
   defaults.pen = Pen(given);
   defaults.template_refresh = std::chrono::duration_cast<std::chrono::seconds>(
       Time(given, "template-refresh", 0));
+  defaults.sampling = Sampling(given);
   defaults.overlays = FlowKeyOptions(given).innermost;
   return defaults;
 }
@@ -332,6 +352,7 @@ Options OptionsFrom(const po::variables_map& given) {
   SetOutput(given, options);
   options.tracker = TrackerOptions(given);
   options.five_tuple = FlowKeyOptions(given);
+  options.sampling = Sampling(given);
   options.threads = Threads(given, options);
   return options;
 }

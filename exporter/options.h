@@ -23,6 +23,7 @@ struct Options {
 
   std::size_t threads = 1;  // that capture; of an interface only
   std::string filter;
+  std::uint32_t sampling = 1;            // one packet of so many is taken
   std::vector<CollectorUrl> collectors;  // --collector and --write
   // Also the standard output; always when there is no collector.
   std::optional<TextFormat> format;

@@ -46,6 +46,7 @@ MeasurementOptions OptionsFor(std::size_t index, const Options& options) {
   own.live = !options.interface.empty();
   own.index = index;
   own.threads = options.threads;
+  own.sampling = options.sampling;
   const std::size_t flows = options.tracker.max_flows;
   own.tracker.max_flows =
       flows / options.threads + (index < flows % options.threads ? 1 : 0);

@@ -45,6 +45,7 @@ void Add(tracker::TrackerStats& sum, const tracker::TrackerStats& other) {
 
 std::string PacketLine(const CaptureReport& capture) {
   Sum left_out;
+  left_out.Add("not_sampled", capture.packets_not_sampled);
   for (std::size_t i = 1; i < tracker::kDecodeResults; ++i) {
     const auto reason = static_cast<tracker::DecodeResult>(i);
     left_out.Add(tracker::Name(reason), capture.tracker.Unmatched(reason));
@@ -94,6 +95,7 @@ std::string FragmentLine(const CaptureReport& capture) {
 
 CaptureReport& CaptureReport::operator+=(const CaptureReport& other) {
   packets_seen += other.packets_seen;
+  packets_not_sampled += other.packets_not_sampled;
   capture.dropped_by_kernel += other.capture.dropped_by_kernel;
   // Each thread reads the counter of the one interface.
   capture.dropped_by_interface = std::max(capture.dropped_by_interface,

@@ -19,6 +19,7 @@ struct CaptureReport {
   CaptureReport& operator+=(const CaptureReport& other);
 
   std::uint64_t packets_seen = 0;
+  std::uint64_t packets_not_sampled = 0;
   CaptureCounts capture;
   tracker::TrackerStats tracker;
   tracker::FragmentCounts fragments;

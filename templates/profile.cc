@@ -17,6 +17,7 @@ constexpr std::array kProfiles = {
             .own_elements = false,
             .cert_elements = false,
             .element_types = false,
+            .options_in_sequence = false,
             .udp_only = true},
     Profile{.name = "elastiflow", .biflow = false, .udp_only = true},
     // One element that it was not taught, and it drops the template and all its

@@ -17,9 +17,14 @@ struct Profile {
   // Describe elements that are not IANA's in options records (RFC 5610), in
   // observation domain 0, where they disturb no collector's sequence check.
   bool element_types = true;
-  // Say in an options record that every packet was counted (samplingInterval
-  // 1), in the observation domain of the flows: without a rate, it drops them.
+  // Say in an options record also that every packet was counted
+  // (samplingInterval 1): without a rate, it drops the flows. Any other rate is
+  // said to every collector.
   bool sampling_interval = false;
+  // It counts options records in the sequence number, as RFC 7011 section 3.1
+  // has it; else they look like lost flows, so the number passes over those in
+  // the observation domain of the flows.
+  bool options_in_sequence = true;
   bool udp_only = false;
   // Of the largest message that it reads in its default settings.
   std::uint16_t most_octets = 65000;

@@ -34,7 +34,7 @@ class NfcapdTest(EndToEnd):
         """Lines such as 'Process_ipfix: Attempt to read beyond input'."""
         return [line for line in log.splitlines()
                 if re.match(r'Process_|.*(Error|ERR|WARN)\b', line)
-                and 'New ipfix exporter' not in line
+                and not re.search(r'New (ipfix |v9 )?exporter', line)
                 and not line.startswith('Ident:')]
 
     def rows(self, template):
@@ -130,6 +130,26 @@ class NfcapdTest(EndToEnd):
                 self.assertEqual(
                     rows[SERVER6, '53', CLIENT6, '40004'],
                     ['1', '54', '0', '........', day + '45', day + '45'])
+
+    def test_sampled_packets_are_multiplied_by_the_rate(self):
+        """And what was left out is in the account."""
+        wire = Wire()
+        for port in range(1, 3001):
+            wire.udp(CLIENT, port, SERVER, 53, answer=None)
+            wire.wait(0.1)
+        for parameters in ('?profile=nfdump&refresh=20', '?version=9',
+                           '?version=5'):
+            with self.subTest(parameters):
+                support.shutil.rmtree(self.path('nfcapd'), ignore_errors=True)
+                run, figures = self.collect(
+                    wire, parameters, '--sampling', '100', '--idle-timeout-udp',
+                    '1')
+                self.assertEqual(run.summary.in_records, 30)
+                self.assertEqual(run.summary.left_out_reasons,
+                                 {'not_sampled': 2970})
+                self.assertEqual((figures['flows'], figures['packets'],
+                                  figures['octets']),
+                                 (30, 3000, 3000 * (20 + 8 + 6)))
 
     def test_many_datagrams_arrive_in_sequence_beside_repeated_templates(self):
         wire = Wire()

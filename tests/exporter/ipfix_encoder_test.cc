@@ -98,6 +98,43 @@ TEST_F(IpfixEncoder, SaysThatEveryPacketCountsToThoseWhoAsk) {
   EXPECT_EQ(Take().at(0).sequence, 1U);
 }
 
+TEST_F(IpfixEncoder, SaysToEveryCollectorThatOnePacketOfSoManyWasTaken) {
+  IpfixOptions options = Generic();
+  options.sampling_interval = 100;
+  Make(options);
+
+  WriteTemplates();
+
+  const WireMessage said = Take().back();
+  EXPECT_EQ(said.domain, 1U);
+  ASSERT_EQ(said.records.size(), 1U);
+  EXPECT_EQ(Number(said.records.at(0), 0, 149), 1U);
+  EXPECT_EQ(Number(said.records.at(0), 0, 34), 100U);
+}
+
+// nfcapd takes each for a lost flow.
+TEST_F(IpfixEncoder, LeavesOptionsOutOfTheSequenceForThoseWhoDoNotCountThem) {
+  IpfixOptions options;
+  options.profile = *templates::FindProfile("nfdump");
+  options.sampling_interval = 100;
+  Make(options);
+  FlowRecord flow = SampleRecord();
+  flow.reverse_packets = 0;
+  WriteTemplates();
+  EXPECT_EQ(Take().back().records.size(), 1U);
+
+  Append(flow, 3);
+  WriteTemplates();
+  Append(flow);
+  Flush();
+
+  const auto messages = Take();
+  ASSERT_GE(messages.size(), 3U);
+  EXPECT_EQ(messages[messages.size() - 2].sequence, 0U);
+  EXPECT_EQ(messages[messages.size() - 2].records.size(), 3U);
+  EXPECT_EQ(messages.back().sequence, 3U);
+}
+
 TEST_F(IpfixEncoder, WritesTimesAsMilliseconds) {
   const auto record = RoundTrip(SampleRecord());
   EXPECT_EQ(Number(record, 0, 152), 1'750'000'000'123U);

@@ -114,6 +114,16 @@ TEST_F(MeasurementTest, ClosesItsRingAndReportsAtTheEnd) {
   EXPECT_EQ(only->Report().packets_in_records, 3U);
 }
 
+TEST_F(MeasurementTest, TakesOnePacketOfSoManyAndCountsTheOthers) {
+  MeasurementOptions sampled;
+  sampled.sampling = 3;
+  const auto only = Of(10, sampled);
+  only->Run(stop_);
+  EXPECT_EQ(only->Report().packets_seen, 10U);
+  EXPECT_EQ(only->Report().packets_in_records, 4U);
+  EXPECT_EQ(only->Report().packets_not_sampled, 6U);
+}
+
 TEST_F(MeasurementTest, StopsTheOthersWhenItsInterfaceIsGone) {
   MeasurementOptions live;
   live.live = true;

@@ -73,6 +73,13 @@ TEST_F(Netflow5Encoder, WritesWhatTheRecordSays) {
   EXPECT_EQ(Value(record, 5), 0x10U);
 }
 
+TEST_F(Netflow5Encoder, SaysInTheHeaderThatOnePacketOfSoManyWasTaken) {
+  EXPECT_EQ(MessageOf(SampleRecord()).sampling, 0U);
+  Make({.sampling_interval = 16383});
+  constexpr std::uint16_t kSystematic = 1 << 14;
+  EXPECT_EQ(MessageOf(SampleRecord()).sampling, kSystematic | 16383U);
+}
+
 TEST_F(Netflow5Encoder, LeavesEmptyWhatAMirrorDoesNotKnow) {
   const NetflowRecord record = MessageOf(SampleRecord()).records.at(0);
   constexpr std::array<std::uint16_t, 5> kUnknown = {15, 16, 17, 9, 13};

@@ -116,6 +116,27 @@ TEST_F(Netflow9Encoder, WritesWhatTheRecordSays) {
   EXPECT_EQ(Value(record, 60), 4U);
 }
 
+TEST_F(Netflow9Encoder, SaysThatOnePacketOfSoManyWasTaken) {
+  Make({.source_id = 9, .sampling_interval = 100});
+  ASSERT_EQ(definitions_.back().options.size(), 1U);
+  const NetflowRecord said = definitions_.back().options.front();
+  EXPECT_EQ(Value(said, test_support::kScope), 9U);
+  EXPECT_EQ(Value(said, 34), 100U);
+  EXPECT_EQ(said.count(35), 0U);  // beside which nfcapd 1.7.1 takes no notice
+}
+
+TEST_F(Netflow9Encoder, SaysTheSamplingInSmallMessagesToo) {
+  Make({.max_message_octets = 512, .sampling_interval = 100});
+  EXPECT_THAT(definitions_, testing::Each(testing::Field(
+                                &NetflowMessage::octets, testing::Le(512U))));
+  EXPECT_EQ(definitions_.back().options.size(), 1U);
+}
+
+TEST_F(Netflow9Encoder, SaysNothingOfSamplingWhenEveryPacketCounts) {
+  EXPECT_THAT(definitions_, testing::Each(testing::Field(
+                                &NetflowMessage::options, testing::IsEmpty())));
+}
+
 TEST_F(Netflow9Encoder, WritesIpv6) {
   const NetflowRecord record = MessageOf(Ipv6()).records.at(0);
   EXPECT_EQ(record.at(27).size(), 16U);

@@ -67,6 +67,24 @@ TEST(CommandLine, TakesAnyPathToWriteTo) {
             "what?x=y");
 }
 
+TEST(CommandLine, TakesEveryPacketUnlessToldToSample) {
+  EXPECT_EQ(Parse({"-r", "a"}).options.sampling, 1U);
+  const Options options =
+      Parse({"-r", "a", "-c", "udp://h", "--sampling", "16383"}).options;
+  EXPECT_EQ(options.sampling, 16'383U);
+  EXPECT_EQ(options.collectors.at(0).sampling, 16'383U);
+}
+
+TEST(CommandLine, RefusesASamplingThatNotEveryProtocolCanSay) {
+  EXPECT_EQ(Refusal({"-r", "a", "--sampling", "0"}),
+            "--sampling: must be 1 to 16383, not 0");
+  EXPECT_EQ(Refusal({"-r", "a", "--sampling", "16384"}),
+            "--sampling: must be 1 to 16383, not 16384");
+  EXPECT_EQ(Refusal({"-r", "a", "--sampling", "2", "--dedup"}),
+            "--dedup: must see every packet to find copies; leave --sampling "
+            "out");
+}
+
 TEST(CommandLine, AnswersHelpAndVersion) {
   EXPECT_NE(Parse({"--help"}).answer->find("--idle-timeout-tcp"),
             std::string::npos);

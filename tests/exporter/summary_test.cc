@@ -55,7 +55,8 @@ TEST(Summary, SaysWhatTheKernelDropped) {
 
 TEST(Summary, AddsUpWhatThreadsSay) {
   CaptureReport one;
-  one.packets_seen = 10;
+  one.packets_seen = 15;
+  one.packets_not_sampled = 5;
   one.packets_in_records = 6;
   one.octets_in_records = 600;
   one.packets_live = 2;
@@ -75,8 +76,9 @@ TEST(Summary, AddsUpWhatThreadsSay) {
 
   const std::string text = SummaryText(both, {});
 
-  EXPECT_NE(text.find("packets seen 20 = in records 12 + left out 4 "
-                      "(not_ip 2, export_overrun 2) + in live flows 4\n"
+  EXPECT_NE(text.find("packets seen 30 = in records 12 + left out 14 "
+                      "(not_sampled 10, not_ip 2, export_overrun 2) + in live "
+                      "flows 4\n"
                       "octets of IP in records 1200\n"
                       "flows 6 = ended 4 (fin 4) + live 2; reported while "
                       "active 8\n"

@@ -62,13 +62,19 @@ NetflowMessage Netflow9Reader::Read(Octets octets) {
     const Octets set = Take(octets, length - 4U);
     if (id == 0) {
       ReadTemplates(set, read);
+    } else if (id == 1) {
+      ReadOptionsTemplate(set, read);
+    } else if (const auto options = options_templates_.find(id);
+               options != options_templates_.end()) {
+      ReadRecords(set, options->second, read.options);
     } else {
       const auto layout = templates_.find(id);
       Require(layout != templates_.end(), "data came before its template");
-      ReadRecords(set, layout->second, read);
+      ReadRecords(set, layout->second, read.records);
     }
   }
-  Require(count == read.templates.size() + read.records.size(),
+  Require(count ==
+              read.templates.size() + read.records.size() + read.options.size(),
           "the count is not that of the records");
   return read;
 }
@@ -88,8 +94,27 @@ void Netflow9Reader::ReadTemplates(Octets set, NetflowMessage& read) {
   }
 }
 
+// One, with one scope; RFC 3954 section 6.1 gives lengths in octets.
+void Netflow9Reader::ReadOptionsTemplate(Octets set, NetflowMessage& read) {
+  const std::uint16_t number = U16(set);
+  Require(number >= 256, "an options template is none");
+  Require(U16(set) == 4, "there is not one scope");
+  const std::uint16_t octets = U16(set);
+  Require(U16(set) == 1, "the scope is not the system");
+  NetflowTemplate& made = options_templates_[number];
+  made = {{kScope, U16(set)}};
+  Octets fields = Take(set, octets);
+  while (!fields.empty()) {
+    const std::uint16_t field = U16(fields);
+    made.emplace_back(field, U16(fields));
+  }
+  read.templates.push_back(number);
+  Require(set.size() < 4 && (set.empty() || ToNumber(set) == 0),
+          "the padding is none");
+}
+
 void Netflow9Reader::ReadRecords(Octets set, const NetflowTemplate& layout,
-                                 NetflowMessage& read) {
+                                 std::vector<NetflowRecord>& to) {
   std::size_t size = 0;
   for (const auto& [field, octets] : layout) {
     size += octets;
@@ -101,7 +126,7 @@ void Netflow9Reader::ReadRecords(Octets set, const NetflowTemplate& layout,
       Require(!record.contains(field), "a field is there twice");
       record[field] = {value.begin(), value.end()};
     }
-    read.records.push_back(std::move(record));
+    to.push_back(std::move(record));
   }
   Require(set.size() < 4 && ToNumber(set) == 0, "the padding is none");
 }
@@ -123,7 +148,7 @@ NetflowMessage ReadNetflow5(Octets octets) {
   read.time_ms += nanoseconds / 1'000'000;
   read.sequence = U32(octets);
   read.source = U16(octets);
-  Require(U16(octets) == 0, "it says that packets were sampled");
+  read.sampling = U16(octets);
   Require(count > 0 && count <= 30, "there are none or more than 30 records");
   for (std::uint16_t i = 0; i < count; ++i) {
     NetflowRecord record;

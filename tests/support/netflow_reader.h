@@ -14,6 +14,9 @@ namespace test_support {
 // By the numbers of v9, also for v5; the octets of the value as on the wire.
 using NetflowRecord = std::map<std::uint16_t, std::vector<std::uint8_t>>;
 
+// The scope "system" of an options record, beside the numbers of fields.
+inline constexpr std::uint16_t kScope = 0;
+
 // (field, length), in order.
 using NetflowTemplate = std::vector<std::pair<std::uint16_t, std::uint16_t>>;
 
@@ -22,9 +25,12 @@ struct NetflowMessage {
   std::uint32_t uptime_ms = 0;
   std::uint64_t time_ms = 0;  // of day, since 1970
   std::uint32_t sequence = 0;
-  std::uint32_t source = 0;  // v5: the engine
+  std::uint32_t source = 0;    // v5: the engine
+  std::uint16_t sampling = 0;  // v5: mode << 14 | interval
   std::vector<std::uint16_t> templates;
   std::vector<NetflowRecord> records;
+  // Of options; the scope under kScope.
+  std::vector<NetflowRecord> options;
 
   // Since 1970, of a field that is an uptime.
   [[nodiscard]] std::uint64_t TimeOf(const NetflowRecord& record,
@@ -42,10 +48,14 @@ class Netflow9Reader {
 
  private:
   void ReadTemplates(std::span<const std::uint8_t> set, NetflowMessage& read);
+  void ReadOptionsTemplate(std::span<const std::uint8_t> set,
+                           NetflowMessage& read);
   static void ReadRecords(std::span<const std::uint8_t> set,
-                          const NetflowTemplate& layout, NetflowMessage& read);
+                          const NetflowTemplate& layout,
+                          std::vector<NetflowRecord>& to);
 
   std::map<std::uint16_t, NetflowTemplate> templates_;
+  std::map<std::uint16_t, NetflowTemplate> options_templates_;
 };
 
 NetflowMessage ReadNetflow5(std::span<const std::uint8_t> octets);
