@@ -5,6 +5,8 @@
 #include <thread>
 #include <utility>
 
+#include <net/if.h>
+
 #include "exporter/ipfix_encoder.h"
 #include "exporter/netflow5_encoder.h"
 #include "exporter/netflow9_encoder.h"
@@ -46,6 +48,11 @@ UdpPaceOptions PaceFor(const CollectorUrl& url, bool live) {
 // More records than some collectors take from one datagram.
 constexpr std::uint32_t kMostUdpRecords = 64;
 
+// As the records have it: a capture file has one, number 1.
+std::uint32_t IndexOfCaptured(const CollectorUrl& url) {
+  return url.captured.empty() ? 1 : if_nametoindex(url.captured.c_str());
+}
+
 std::unique_ptr<Encoder> MakeEncoder(const CollectorUrl& url) {
   switch (url.version) {
     case ExportVersion::kNetflow5:
@@ -69,17 +76,21 @@ std::unique_ptr<Encoder> MakeEncoder(const CollectorUrl& url) {
       .max_message_records =
           url.scheme == Scheme::kUdp ? kMostUdpRecords : 0xffffffffU,
       .sampling_interval = url.sampling,
+      .interface_index = IndexOfCaptured(url),
+      .interface_name = url.captured.empty() ? "capture" : url.captured,
   });
 }
 
 }  // namespace
 
 Collector::Collector(CollectorUrl url, std::unique_ptr<Encoder> encoder,
-                     std::unique_ptr<Transport> transport, bool patient)
+                     std::unique_ptr<Transport> transport, bool patient,
+                     StatisticsSource statistics)
     : url_(std::move(url)),
       encoder_(std::move(encoder)),
       transport_(std::move(transport)),
       batch_(transport_->LargestBatch()),
+      statistics_(std::move(statistics)),
       backlog_(kBacklogOctets),
       patient_(patient) {}
 
@@ -148,6 +159,7 @@ void Collector::Finish(Timestamp now) {
   }
   encoder_->Flush(SinkAt(now));
   SendBatch(now);
+  SendStatistics(now);
   TakeLateError();
   std::error_code error = transport_->Close();
   if (!transport_->ComesAgain()) {
@@ -160,6 +172,9 @@ void Collector::Finish(Timestamp now) {
   KeepUndelivered();
   const auto delivered = [&] {
     if (templates_sent_ && backlog_.Empty()) {
+      if (transport_->IsOpen()) {
+        SendStatistics(now);  // the connection before may have lost them
+      }
       error = transport_->Close();
       KeepUndelivered();
     }
@@ -179,9 +194,14 @@ void Collector::RefreshTemplates(Timestamp now) {
     WaitForRoom(now);
     return;
   }
-  if (url_.scheme == Scheme::kUdp &&
-      url_.template_refresh > std::chrono::seconds{0} && now >= next_refresh_) {
+  if (url_.template_refresh == std::chrono::seconds{0} || now < next_refresh_) {
+    return;
+  }
+  if (url_.scheme == Scheme::kUdp) {
     SendTemplates(now);
+  } else if (url_.scheme == Scheme::kTcp && statistics_.live) {
+    next_refresh_ = now + url_.template_refresh;
+    SendStatistics(now);
   }
 }
 
@@ -220,6 +240,26 @@ void Collector::SendTemplates(Timestamp now) {
   SendBatch(now);
   templates_sent_ = templates_sent_ && transport_->IsOpen();
   next_refresh_ = now + url_.template_refresh;
+  if (statistics_.live) {
+    SendStatistics(now);
+  }
+}
+
+// When all that was gathered before has been sent, so that it counts.
+void Collector::SendStatistics(Timestamp now) {
+  if (!statistics_.metering || !templates_sent_) {
+    return;
+  }
+  TakeLateError();
+  ExportStatistics statistics{.metering = statistics_.metering(),
+                              .messages = sent_messages_,
+                              .octets = sent_octets_,
+                              .flow_records = counts_.sent};
+  for (const auto& [reason, count] : counts_.dropped) {
+    statistics.dropped_records += count;
+  }
+  encoder_->WriteStatistics(statistics, now, SinkAt(now));
+  SendBatch(now);
 }
 
 void Collector::Gather(const Message& message, Timestamp now) {
@@ -246,10 +286,17 @@ void Collector::SendBatch(Timestamp now) {
     return;
   }
   TakeLateError();
-  last_sent_ = 0;
+  // Behind what speaks of no flows, an error may still be about those before.
+  if (batch_.FlowRecords() > 0) {
+    last_sent_ = 0;
+  }
   while (!batch_.Empty()) {
     const std::uint64_t waiting = batch_.FlowRecords();
+    const std::size_t messages = batch_.Entries().size();
+    const std::size_t octets = batch_.Octets().size();
     const std::error_code error = transport_->Send(batch_);
+    sent_messages_ += messages - batch_.Entries().size();
+    sent_octets_ += octets - batch_.Octets().size();
     if (const std::uint64_t sent = waiting - batch_.FlowRecords(); sent > 0) {
       counts_.sent += sent;
       last_sent_ += sent;
@@ -369,7 +416,9 @@ void Collector::Drop(std::uint64_t records, const std::error_code& error) {
   Drop(records, error ? error.message() : "not connected");
 }
 
-std::unique_ptr<Output> OpenCollector(const CollectorUrl& url, bool live) {
+std::unique_ptr<Output> OpenCollector(
+    const CollectorUrl& url, bool live,
+    const std::function<MeteringCounts()>& metering) {
   if (url.protobuf) {
     return OpenProtobufOutput(url);
   }
@@ -390,8 +439,9 @@ std::unique_ptr<Output> OpenCollector(const CollectorUrl& url, bool live) {
     throw SetupError("collector '" + url.text +
                      "': cannot connect: " + error.message());
   }
-  return std::make_unique<Collector>(url, MakeEncoder(url),
-                                     std::move(transport), !live);
+  return std::make_unique<Collector>(
+      url, MakeEncoder(url), std::move(transport), !live,
+      StatisticsSource{.metering = metering, .live = live});
 }
 
 }  // namespace exporter

@@ -2,12 +2,14 @@
 // One collector's session: its encoder, its connection and its counters.
 #pragma once
 
+#include <functional>
 #include <memory>
 
 #include "exporter/collector_url.h"
 #include "exporter/encoder.h"
 #include "exporter/message_batch.h"
 #include "exporter/output.h"
+#include "exporter/statistics.h"
 #include "exporter/transport.h"
 
 namespace exporter {
@@ -17,6 +19,8 @@ namespace exporter {
 // that doubles up to half a minute. If it may come again, what comes meanwhile
 // waits in a bounded backlog, and what the collector may not have read goes
 // again, renumbered, behind the new templates; else it is counted as dropped.
+// Statistics go behind the templates, over TCP as often as templates over UDP,
+// and at the end.
 //
 // Messages gather until the transport has as many as it likes at once, or until
 // the end of the burst. A late error of UDP ("nobody listens") does not say
@@ -27,7 +31,8 @@ class Collector final : public Output {
   // `patient`: rather than drop records, Add() waits for a collector that is
   // away, for a bounded time.
   Collector(CollectorUrl url, std::unique_ptr<Encoder> encoder,
-            std::unique_ptr<Transport> transport, bool patient = false);
+            std::unique_ptr<Transport> transport, bool patient = false,
+            StatisticsSource statistics = {});
 
   void Add(const templates::FlowRecord& record,
            tracker::Timestamp now) override;
@@ -56,6 +61,7 @@ class Collector final : public Output {
   void RetryLater(tracker::Timestamp now);
   // At once: they show whether a new connection works.
   void SendTemplates(tracker::Timestamp now);
+  void SendStatistics(tracker::Timestamp now);
   void TakeLateError();
   void Drop(std::uint64_t records, const std::string& why);
   void Drop(std::uint64_t records, const std::error_code& error);
@@ -75,7 +81,10 @@ class Collector final : public Output {
   std::unique_ptr<Encoder> encoder_;
   std::unique_ptr<Transport> transport_;
   MessageBatch batch_;
+  StatisticsSource statistics_;
   DeliveryCounts counts_;
+  std::uint64_t sent_messages_ = 0;
+  std::uint64_t sent_octets_ = 0;
   tracker::Timestamp next_refresh_;
   tracker::Timestamp oldest_waiting_;  // when the message was begun
   bool waiting_ = false;               // records are in the encoder
@@ -91,7 +100,9 @@ class Collector final : public Output {
 
 // Resolves, connects, makes files. Throws SetupError. With `live`, a TCP
 // collector that refuses now may come later; without, UDP is paced unless the
-// URL says otherwise.
-std::unique_ptr<Output> OpenCollector(const CollectorUrl& url, bool live);
+// URL says otherwise. `metering` is what statistics are made of.
+std::unique_ptr<Output> OpenCollector(
+    const CollectorUrl& url, bool live,
+    const std::function<MeteringCounts()>& metering = {});
 
 }  // namespace exporter

@@ -113,6 +113,8 @@ void SetParameter(CollectorUrl& url, std::string_view name,
     url.profile.biflow = Switch(url, name, value);
   } else if (name == "uniflow") {
     url.profile.biflow = !Switch(url, name, value);
+  } else if (name == "interface-names") {
+    url.profile.interface_names = Switch(url, name, value);
   } else if (name == "domain") {
     url.observation_domain = Number(url, name, value, 1, kMost32);
   } else if (name == "pen") {
@@ -137,8 +139,8 @@ void SetParameter(CollectorUrl& url, std::string_view name,
              name != "version") {
     Refuse(url, "unknown parameter '" + std::string(name) +
                     "'; there are version, profile, biflow, uniflow, "
-                    "definitions, domain, pen, mtu, refresh, pace, source, "
-                    "ttl, interface");
+                    "definitions, interface-names, domain, pen, mtu, refresh, "
+                    "pace, source, ttl, interface");
   }
 }
 
@@ -298,6 +300,7 @@ CollectorUrl ParseCollectorUrl(const std::string& text,
   url.observation_domain = defaults.observation_domain;
   url.pen = defaults.pen;
   url.sampling = defaults.sampling;
+  url.captured = defaults.captured;
   url.template_refresh = defaults.template_refresh;
   url.profile = ProfileNamed(defaults.profile, "--profile");
 

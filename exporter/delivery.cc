@@ -56,13 +56,13 @@ bool AnyShowsOwnElements(const Options& options) {
 
 // A collector may be slow. While an interface is captured, nothing waits for
 // it, and no other output ever does.
-std::unique_ptr<Output> OpenNetworkCollector(const CollectorUrl& url,
-                                             const Options& options,
-                                             const Clock& clock) {
+std::unique_ptr<Output> OpenNetworkCollector(
+    const CollectorUrl& url, const Options& options, const Clock& clock,
+    const std::function<MeteringCounts()>& metering) {
   const bool live = !options.interface.empty();
   const std::size_t outputs =
       options.collectors.size() + (options.format.has_value() ? 1 : 0);
-  std::unique_ptr<Output> collector = OpenCollector(url, live);
+  std::unique_ptr<Output> collector = OpenCollector(url, live, metering);
   if (!live && outputs == 1) {
     return collector;
   }
@@ -70,19 +70,20 @@ std::unique_ptr<Output> OpenNetworkCollector(const CollectorUrl& url,
                                         OutputThreadOptions{.live = live});
 }
 
-std::vector<std::unique_ptr<Output>> OpenOutputs(const Options& options,
-                                                 const Clock& clock) {
+std::vector<std::unique_ptr<Output>> OpenOutputs(
+    const Options& options, const Clock& clock,
+    const std::function<MeteringCounts()>& metering) {
   const bool live = !options.interface.empty();
   std::vector<std::unique_ptr<Output>> outputs;
   for (const CollectorUrl& url : options.collectors) {
     if (url.scheme != Scheme::kFile) {
-      outputs.push_back(OpenNetworkCollector(url, options, clock));
+      outputs.push_back(OpenNetworkCollector(url, options, clock, metering));
     }
   }
   for (const CollectorUrl& url : options.collectors) {
     if (url.scheme == Scheme::kFile) {
       RefuseToOverwrite(options, url);
-      outputs.push_back(OpenCollector(url, live));
+      outputs.push_back(OpenCollector(url, live, metering));
     }
   }
   if (options.format) {
@@ -93,10 +94,11 @@ std::vector<std::unique_ptr<Output>> OpenOutputs(const Options& options,
 
 }  // namespace
 
-Delivery::Delivery(const Options& options, const Clock& clock)
+Delivery::Delivery(const Options& options, const Clock& clock,
+                   const std::function<MeteringCounts()>& metering)
     : clock_(clock),
       live_(!options.interface.empty()),
-      outputs_(OpenOutputs(options, clock)),
+      outputs_(OpenOutputs(options, clock, metering)),
       community_id_(AnyShowsOwnElements(options)) {}
 
 std::vector<std::string> Delivery::Notices() const {

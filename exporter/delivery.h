@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <span>
 #include <string>
@@ -13,6 +14,7 @@
 #include "exporter/options.h"
 #include "exporter/output.h"
 #include "exporter/published.h"
+#include "exporter/statistics.h"
 #include "exporter/summary.h"
 
 namespace exporter {
@@ -20,8 +22,10 @@ namespace exporter {
 class Delivery {
  public:
   // Opens the outputs, those that write files last, so that a run that cannot
-  // start leaves none behind. Throws SetupError.
-  Delivery(const Options& options, const Clock& clock);
+  // start leaves none behind. Throws SetupError. `metering` is what collectors
+  // are told of the capture; a thread that serves one asks.
+  Delivery(const Options& options, const Clock& clock,
+           const std::function<MeteringCounts()>& metering);
 
   // The export thread: serves the rings until all are closed and empty, and
   // sleeps at `doorbell`, which is theirs.

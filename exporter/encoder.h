@@ -8,6 +8,7 @@
 #include <span>
 #include <string_view>
 
+#include "exporter/statistics.h"
 #include "templates/flow_record.h"
 #include "tracker/time.h"
 
@@ -50,6 +51,11 @@ class Encoder {
   // a reconnect, and from time to time over UDP. A message under construction
   // is finished, and comes out behind them.
   virtual void WriteTemplates(Timestamp now, const MessageSink& sink) = 0;
+  // In a message of its own, behind the templates; nothing where protocol or
+  // profile have no place for it.
+  virtual void WriteStatistics(const ExportStatistics& /*statistics*/,
+                               Timestamp /*now*/, const MessageSink& /*sink*/) {
+  }
   // Adds a record to the message under construction; hands over the message
   // before it when the record does not fit any more.
   virtual void Append(const templates::FlowRecord& record, Timestamp now,

@@ -112,7 +112,7 @@ void Domain::AddTemplate(std::uint16_t id, const std::vector<FieldSpec>& fields,
       error_.Die("add a template");
     }
   }
-  ids_.push_back(id);
+  templates_.push_back({id, scope_fields > 0});
 }
 
 void Domain::Open() {
@@ -125,8 +125,13 @@ void Domain::Open() {
 // One by one: all at once never ends when they do not fit into one message.
 void Domain::WriteTemplates(Timestamp now, const MessageSink& sink) {
   Flush(sink);
-  for (const std::uint16_t id : ids_) {
-    Try("write a template", now, sink, [&] {
+  bool has_options = false;
+  for (const auto [id, options] : templates_) {
+    if (options && has_options) {
+      Flush(sink);
+    }
+    has_options = options;
+    Try("write a template", now, sink, [&, id = id] {
       return fbSessionExportTemplate(session_, id, error_.Out()) != FALSE;
     });
   }

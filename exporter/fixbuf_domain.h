@@ -45,7 +45,8 @@ class Domain {
                    std::uint16_t scope_fields);
   void Open();
 
-  // All templates, in messages of their own.
+  // All templates, in messages of their own, which have one options template
+  // each at most: some collectors read no further than the first in its set.
   void WriteTemplates(Timestamp now, const MessageSink& sink);
   // `record` is laid out as the template says, packed, in host byte order,
   // strings as Text().
@@ -71,7 +72,11 @@ class Domain {
   std::vector<std::uint8_t> octets_;
   fbSession_t* session_;  // owned by buffer_ once that is made
   Buffer buffer_;
-  std::vector<std::uint16_t> ids_;
+  struct Defined {
+    std::uint16_t id;
+    bool options;
+  };
+  std::vector<Defined> templates_;
   Error error_;
   bool pending_ = false;  // something was appended since the last message
   std::uint32_t data_records_ = 0;  // of the message under construction

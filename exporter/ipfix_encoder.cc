@@ -21,10 +21,15 @@ using templates::ElementType;
 using templates::FlowRecord;
 using templates::FlowTemplate;
 
-// Template ids of domain 0, apart from those of the flows: some collectors keep
-// templates by id and sender alone.
-constexpr std::uint16_t kElementTypeTemplate = 400;
-constexpr std::uint16_t kSamplingTemplate = 401;  // in the domain of the flows
+// Template ids of options, apart from those of the flows and from each other in
+// whatever domain: some collectors keep templates by id and sender alone.
+constexpr std::uint16_t kElementTypeTemplate = 400;  // in domain 0
+constexpr std::uint16_t kSamplingTemplate = 401;     // in that of the flows
+constexpr std::uint16_t kInterfaceTemplate = 402;    // likewise
+constexpr std::uint16_t kStatisticsTemplate = 403;   // in domain 0
+
+// Fixed, because collectors read no names of variable length in options.
+constexpr std::uint16_t kInterfaceNameOctets = 16;
 
 class IpfixEncoder final : public Encoder {
  public:
@@ -34,7 +39,7 @@ class IpfixEncoder final : public Encoder {
         model_(fixbuf::MakeModel(options.pen)),
         flows_(model_.get(), options.observation_domain,
                options.max_message_octets),
-        types_(model_.get(), 0, options.max_message_octets),
+        process_(model_.get(), 0, options.max_message_octets),
         message_(options.observation_domain, options.max_message_octets) {
     for (std::size_t i = 0; i < templates_.size(); ++i) {
       AddFlowTemplate(templates_[i]);
@@ -45,26 +50,22 @@ class IpfixEncoder final : public Encoder {
                          {{"observationDomainId", 4}, {"samplingInterval", 4}},
                          1);
     }
-    // All the fields of RFC 5610 section 3.9: libfixbuf's own readers learn
-    // from nothing less, and crash on a name of fixed length.
-    types_.AddTemplate(kElementTypeTemplate,
-                       {{"privateEnterpriseNumber", 4},
-                        {"informationElementId", 2},
-                        {"informationElementDataType", 1},
-                        {"informationElementSemantics", 1},
-                        {"informationElementUnits", 2},
-                        {"informationElementRangeBegin", 8},
-                        {"informationElementRangeEnd", 8},
-                        {"informationElementName", FB_IE_VARLEN},
-                        {"informationElementDescription", FB_IE_VARLEN}},
-                       2);
+    if (NamesInterface()) {
+      flows_.AddTemplate(kInterfaceTemplate,
+                         {{"observationDomainId", 4},
+                          {"ingressInterface", 4},
+                          {"interfaceName", kInterfaceNameOctets},
+                          {"interfaceDescription", kInterfaceNameOctets}},
+                         1);
+    }
+    AddProcessTemplates();
     flows_.Open();
-    types_.Open();
+    process_.Open();
   }
 
   void Restart() override {
     flows_.Restart();
-    types_.Restart();
+    process_.Restart();
   }
 
   void Renumber(std::span<std::uint8_t> message,
@@ -75,6 +76,7 @@ class IpfixEncoder final : public Encoder {
   }
 
   void WriteTemplates(Timestamp now, const MessageSink& sink) override {
+    process_.WriteTemplates(now, sink);
     if (options_.profile.element_types) {
       WriteElementTypes(now, sink);
     }
@@ -82,7 +84,29 @@ class IpfixEncoder final : public Encoder {
     if (SaysSampling()) {
       WriteSamplingInterval(now, sink);
     }
+    if (NamesInterface()) {
+      WriteInterface(now, sink);
+    }
     Flush(sink);
+  }
+
+  void WriteStatistics(const ExportStatistics& statistics, Timestamp now,
+                       const MessageSink& sink) override {
+    if (!options_.profile.statistics) {
+      return;
+    }
+    std::vector<std::uint8_t> record;
+    Put(options_.observation_domain, record);
+    Put(options_.observation_domain, record);
+    for (const std::uint64_t total :
+         {statistics.messages, statistics.flow_records, statistics.octets,
+          statistics.metering.ignored_packets,
+          statistics.metering.dropped_packets,
+          statistics.dropped_records + statistics.metering.lost_records}) {
+      Put(total, record);
+    }
+    process_.Append(kStatisticsTemplate, record, now, sink);
+    process_.Flush(sink);
   }
 
   void Append(const FlowRecord& record, Timestamp now,
@@ -108,6 +132,43 @@ class IpfixEncoder final : public Encoder {
     return options_.sampling_interval > 1 || options_.profile.sampling_interval;
   }
 
+  [[nodiscard]] bool NamesInterface() const {
+    return options_.profile.interface_names && options_.interface_index != 0;
+  }
+
+  void AddProcessTemplates() {
+    if (options_.profile.element_types) {
+      // All the fields of RFC 5610 section 3.9: libfixbuf's own readers learn
+      // from nothing less, and crash on a name of fixed length.
+      process_.AddTemplate(kElementTypeTemplate,
+                           {{"privateEnterpriseNumber", 4},
+                            {"informationElementId", 2},
+                            {"informationElementDataType", 1},
+                            {"informationElementSemantics", 1},
+                            {"informationElementUnits", 2},
+                            {"informationElementRangeBegin", 8},
+                            {"informationElementRangeEnd", 8},
+                            {"informationElementName", FB_IE_VARLEN},
+                            {"informationElementDescription", FB_IE_VARLEN}},
+                           2);
+    }
+    if (options_.profile.statistics) {
+      // RFC 7011 sections 4.1 to 4.3 in one, with the scopes of all: the domain
+      // that was measured, and the process that exports it. Our domain tells
+      // the processes of a host apart, so it is the number of both.
+      process_.AddTemplate(kStatisticsTemplate,
+                           {{"observationDomainId", 4},
+                            {"exportingProcessId", 4},
+                            {"exportedMessageTotalCount", 8},
+                            {"exportedFlowRecordTotalCount", 8},
+                            {"exportedOctetTotalCount", 8},
+                            {"ignoredPacketTotalCount", 8},
+                            {"droppedPacketTotalCount", 8},
+                            {"notSentFlowTotalCount", 8}},
+                           2);
+    }
+  }
+
   void AddFlowTemplate(const FlowTemplate& flow_template) {
     if (flow_template.fields.empty()) {
       return;
@@ -124,7 +185,6 @@ class IpfixEncoder final : public Encoder {
 
   // RFC 5610 section 3.9.
   void WriteElementTypes(Timestamp now, const MessageSink& sink) {
-    types_.WriteTemplates(now, sink);
     for (const Element& element : templates::Elements()) {
       if (element.enterprise == templates::kIana ||
           element.enterprise == templates::kReverse) {
@@ -142,9 +202,9 @@ class IpfixEncoder final : public Encoder {
       put(std::uint64_t{0});
       put(fixbuf::Text(element.name));
       put(fixbuf::Text(element.description));
-      types_.Append(kElementTypeTemplate, record, now, sink);
+      process_.Append(kElementTypeTemplate, record, now, sink);
     }
-    types_.Flush(sink);
+    process_.Flush(sink);
   }
 
   void WriteSamplingInterval(Timestamp now, const MessageSink& sink) {
@@ -152,6 +212,17 @@ class IpfixEncoder final : public Encoder {
     Put(options_.observation_domain, record);
     Put(options_.sampling_interval, record);
     AppendOptions(kSamplingTemplate, record, now, sink);
+  }
+
+  void WriteInterface(Timestamp now, const MessageSink& sink) {
+    std::array<char, kInterfaceNameOctets> name{};  // with zeros behind it
+    options_.interface_name.copy(name.data(), name.size() - 1);
+    std::vector<std::uint8_t> record;
+    Put(options_.observation_domain, record);
+    Put(options_.interface_index, record);
+    Put(name, record);
+    Put(name, record);
+    AppendOptions(kInterfaceTemplate, record, now, sink);
   }
 
   // In a message of its own.
@@ -175,7 +246,7 @@ class IpfixEncoder final : public Encoder {
   std::array<FlowTemplate, templates::kShapes> templates_;
   fixbuf::Model model_;
   Domain flows_;
-  Domain types_;
+  Domain process_;
   DataMessage message_;
   std::array<RecordLayout, templates::kShapes> layouts_;
 };

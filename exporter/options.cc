@@ -266,6 +266,9 @@ CollectorDefaults Defaults(const po::variables_map& given) {
   defaults.template_refresh = std::chrono::duration_cast<std::chrono::seconds>(
       Time(given, "template-refresh", 0));
   defaults.sampling = Sampling(given);
+  if (given.count("interface") > 0) {
+    defaults.captured = given["interface"].as<std::string>();
+  }
   defaults.overlays = FlowKeyOptions(given).innermost;
   return defaults;
 }

@@ -8,6 +8,7 @@
 #include <csignal>
 #include <cstdio>
 #include <new>
+#include <numeric>
 #include <string>
 #include <thread>
 #include <utility>
@@ -75,6 +76,15 @@ std::vector<std::unique_ptr<Measurement>> MakeMeasurements(
   return measurements;
 }
 
+MeteringCounts Metered(const CaptureReport& captured) {
+  const auto& unmatched = captured.tracker.unmatched;
+  return {.ignored_packets = std::accumulate(unmatched.begin(), unmatched.end(),
+                                             captured.packets_not_sampled),
+          .dropped_packets = captured.capture.dropped_by_kernel +
+                             captured.capture.dropped_by_interface,
+          .lost_records = captured.records_overrun};
+}
+
 // Signals come by descriptor, to the main thread only.
 sigset_t HandledSignals() {
   sigset_t signals;
@@ -96,7 +106,7 @@ Pipeline::Pipeline(const Options& options, const Clock& clock)
       prints_(options.format.has_value()),
       measurements_(MakeMeasurements(OpenSources(options, clock, stop_),
                                      options, clock, ended_)),
-      delivery_(options, clock) {}
+      delivery_(options, clock, [this] { return Metered(Captured()); }) {}
 
 // Until `done` is readable. A signal ends the run; a second one ends it at
 // once.

@@ -295,6 +295,11 @@ std::string Vflow(std::uint32_t pen) {
                 '\n';
       }
     }
+    if (enterprise == kIana) {
+      text +=
+          "  34:\n  - samplingInterval\n  - unsigned32\n"
+          "  149:\n  - observationDomainId\n  - unsigned32\n";
+    }
   }
   return text;
 }

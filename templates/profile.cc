@@ -8,7 +8,7 @@ namespace templates {
 namespace {
 
 // Where element_types is off, nobody learns from them: they are logged as odd
-// records, or not read.
+// records, or not read. So is statistics where nobody shows them.
 constexpr std::array kProfiles = {
     Profile{.name = "generic"},
     // It shows nobody else's elements, and the flags of one direction only.
@@ -17,9 +17,14 @@ constexpr std::array kProfiles = {
             .own_elements = false,
             .cert_elements = false,
             .element_types = false,
+            .statistics = false,
             .options_in_sequence = false,
             .udp_only = true},
-    Profile{.name = "elastiflow", .biflow = false, .udp_only = true},
+    Profile{.name = "elastiflow",
+            .biflow = false,
+            .statistics = false,
+            .interface_names = true,
+            .udp_only = true},
     // One element that it was not taught, and it drops the template and all its
     // flows.
     Profile{.name = "logstash",
@@ -33,22 +38,26 @@ constexpr std::array kProfiles = {
     Profile{.name = "pmacct",
             .biflow = false,
             .element_types = false,
+            .statistics = false,
             .udp_only = true,
             .most_octets = 10000},
     Profile{.name = "goflow2",
             .biflow = false,
             .element_types = false,
+            .statistics = false,
             .udp_only = true,
             .most_octets = 9000},
     // It splits records of both directions since 2.0.1.
     Profile{.name = "akvorado",
             .element_types = false,
+            .statistics = false,
             .sampling_interval = true,
             .udp_only = true,
             .most_octets = 9000},
     Profile{.name = "telegraf",
             .biflow = false,
             .element_types = false,
+            .statistics = false,
             .udp_only = true},
     // One element of an enterprise that its model lacks, and it drops the
     // message.
@@ -57,6 +66,7 @@ constexpr std::array kProfiles = {
             .own_elements = false,
             .cert_elements = false,
             .element_types = false,
+            .statistics = false,
             .udp_only = true,
             .most_octets = 1472},
     Profile{.name = "ipfixcol2"},

@@ -17,6 +17,12 @@ struct Profile {
   // Describe elements that are not IANA's in options records (RFC 5610), in
   // observation domain 0, where they disturb no collector's sequence check.
   bool element_types = true;
+  // Count in an options record what was sent and what was not (RFC 7011 section
+  // 4), in observation domain 0 likewise.
+  bool statistics = true;
+  // Say in an options record what the capturing interface is called, in the
+  // observation domain of the flows.
+  bool interface_names = false;
   // Say in an options record also that every packet was counted
   // (samplingInterval 1): without a rate, it drops the flows. Any other rate is
   // said to every collector.

@@ -2,6 +2,8 @@
 // One collector's session, over a transport that does what the test says.
 #include "exporter/collector.h"
 
+#include <algorithm>
+#include <iterator>
 #include <utility>
 #include <vector>
 
@@ -17,6 +19,7 @@ namespace {
 
 using std::chrono::milliseconds;
 using std::chrono::seconds;
+using test_support::Number;
 using test_support::SampleRecord;
 using test_support::WireMessage;
 using tracker::Timestamp;
@@ -98,6 +101,28 @@ class CollectorSession : public testing::Test {
         parsed, MakeIpfixEncoder({.profile = parsed.profile}),
         std::make_unique<FakeTransport>(world_));
   }
+  // With statistics.
+  void MakeWith(const std::string& url, bool live) {
+    CollectorDefaults defaults;
+    defaults.pen = templates::kDocumentationPen;
+    const CollectorUrl parsed = ParseCollectorUrl(url, defaults);
+    collector_ = std::make_unique<Collector>(
+        parsed, MakeIpfixEncoder({.profile = parsed.profile}),
+        std::make_unique<FakeTransport>(world_), false,
+        StatisticsSource{.metering = [this] { return metering_; },
+                         .live = live});
+  }
+  // Statistics records, in the order in which they arrived.
+  [[nodiscard]] std::vector<test_support::WireRecord> Statistics() const {
+    std::vector<test_support::WireRecord> found;
+    for (const WireMessage& message : world_.received) {
+      std::copy_if(message.records.begin(), message.records.end(),
+                   std::back_inserter(found), [](const auto& record) {
+                     return record.contains({0, 41});
+                   });
+    }
+    return found;
+  }
   void Add(int times, Timestamp at = kStart) {
     for (int i = 0; i < times; ++i) {
       collector_->Add(SampleRecord(), at);
@@ -131,6 +156,7 @@ class CollectorSession : public testing::Test {
   }
 
   World world_;
+  MeteringCounts metering_;
   std::unique_ptr<Collector> collector_;
 };
 
@@ -203,6 +229,75 @@ TEST_F(CollectorSession, RepeatsTemplatesOnASilentLink) {
   collector_->Tick(kStart);
   collector_->Tick(kStart + seconds{61});
   EXPECT_EQ(TemplateRounds(), 2U);
+}
+
+TEST_F(CollectorSession, CountsWhatWasSentBeforeTheStatistics) {
+  MakeWith("udp://h", false);
+  metering_ = {.ignored_packets = 5, .dropped_packets = 6, .lost_records = 7};
+  Add(3);
+  collector_->Finish(kStart);
+
+  const auto statistics = Statistics();
+  ASSERT_EQ(statistics.size(), 1U);
+  std::size_t octets = 0;
+  for (const WireMessage& message : world_.received) {
+    octets += message.octets;
+  }
+  EXPECT_EQ(Number(statistics[0], 0, 41), world_.received.size() - 1);
+  EXPECT_EQ(Number(statistics[0], 0, 40),
+            octets - world_.received.back().octets);
+  EXPECT_EQ(Number(statistics[0], 0, 42), 3U);
+  EXPECT_EQ(Number(statistics[0], 0, 164), 5U);
+  EXPECT_EQ(Number(statistics[0], 0, 135), 6U);
+  EXPECT_EQ(Number(statistics[0], 0, 166), 7U);
+}
+
+TEST_F(CollectorSession, CountsWhatItDroppedAmongWhatWasNotSent) {
+  MakeWith("udp://h", false);
+  metering_.lost_records = 7;
+  Add(3);
+  world_.late_error = Error(std::errc::connection_refused);
+  collector_->Tick(kStart + seconds{2});
+  world_.late_error = Error(std::errc::connection_refused);
+  collector_->Finish(kStart + seconds{2});
+
+  const auto statistics = Statistics();
+  ASSERT_EQ(statistics.size(), 1U);
+  EXPECT_EQ(Number(statistics[0], 0, 166), 7U + Dropped());
+}
+
+// What is read again must come out again.
+TEST_F(CollectorSession, CountsACaptureOnlyAtItsEnd) {
+  MakeWith("udp://h?refresh=60", false);
+  Add(1);
+  Add(1, kStart + seconds{61});
+  EXPECT_EQ(Statistics().size(), 0U);
+  collector_->Finish(kStart + seconds{61});
+  EXPECT_EQ(Statistics().size(), 1U);
+}
+
+TEST_F(CollectorSession, CountsAnInterfaceAtTheStartAtEachRefreshAndAtTheEnd) {
+  for (const char* url : {"udp://h?refresh=60", "tcp://h?refresh=60"}) {
+    world_ = {};
+    MakeWith(url, true);
+    Add(1);
+    EXPECT_EQ(Statistics().size(), 1U);
+    collector_->Tick(kStart + seconds{59});
+    EXPECT_EQ(Statistics().size(), 1U);
+    collector_->Tick(kStart + seconds{60});
+    EXPECT_EQ(Statistics().size(), 2U);
+    collector_->Finish(kStart + seconds{61});
+    EXPECT_EQ(Statistics().size(), 3U);
+  }
+}
+
+TEST_F(CollectorSession, StatisticsDoNotHideThatTheEndWasLost) {
+  MakeWith("tcp://h", false);
+  Add(3);
+  world_.close_error = Error(std::errc::connection_reset);
+  collector_->Finish(kStart);
+  EXPECT_EQ(collector_->Counts().sent, 0U);
+  EXPECT_EQ(Dropped(), 3U);
 }
 
 TEST_F(CollectorSession, SendsTemplatesOnlyOnceOverTcp) {

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "exporter/ipfix_encoder.h"
 
+#include <algorithm>
 #include <map>
+#include <stdexcept>
 #include <string>
 #include <vector>
 
@@ -133,6 +135,98 @@ TEST_F(IpfixEncoder, LeavesOptionsOutOfTheSequenceForThoseWhoDoNotCountThem) {
   EXPECT_EQ(messages[messages.size() - 2].sequence, 0U);
   EXPECT_EQ(messages[messages.size() - 2].records.size(), 3U);
   EXPECT_EQ(messages.back().sequence, 3U);
+}
+
+TEST_F(IpfixEncoder, CountsInDomainZeroWhatWasSentAndWhatWasNot) {
+  IpfixOptions options = Generic();
+  options.observation_domain = 7;
+  Make(options);
+  WriteTemplates();
+  Take();
+
+  encoder_->WriteStatistics({.metering = {.ignored_packets = 1,
+                                          .dropped_packets = 2,
+                                          .lost_records = 3},
+                             .messages = 40,
+                             .octets = 50,
+                             .flow_records = 60,
+                             .dropped_records = 70},
+                            kNow, Sink());
+
+  const auto messages = Take();
+  ASSERT_EQ(messages.size(), 1U);
+  EXPECT_EQ(messages[0].domain, 0U);
+  ASSERT_EQ(messages[0].records.size(), 1U);
+  const test_support::WireRecord& said = messages[0].records[0];
+  EXPECT_EQ(Number(said, 0, 149), 7U);
+  EXPECT_EQ(Number(said, 0, 144), 7U);
+  EXPECT_EQ(Number(said, 0, 41), 40U);
+  EXPECT_EQ(Number(said, 0, 40), 50U);
+  EXPECT_EQ(Number(said, 0, 42), 60U);
+  EXPECT_EQ(Number(said, 0, 164), 1U);
+  EXPECT_EQ(Number(said, 0, 135), 2U);
+  EXPECT_EQ(Number(said, 0, 166), 73U);
+  EXPECT_EQ(reader_.Template(0, 403).scope_fields, 2U);
+}
+
+TEST_F(IpfixEncoder, WritesNoStatisticsForThoseWhoShowNone) {
+  IpfixOptions options;
+  options.profile = *templates::FindProfile("nfdump");
+  Make(options);
+  WriteTemplates();
+  Take();
+  encoder_->WriteStatistics({}, kNow, Sink());
+  EXPECT_TRUE(Take().empty());
+}
+
+TEST_F(IpfixEncoder, NamesTheInterfaceWhereTheFlowsAre) {
+  IpfixOptions options;
+  options.profile = *templates::FindProfile("elastiflow");
+  options.observation_domain = 7;
+  options.interface_index = 3;
+  options.interface_name = "enp0s31f6.12345678";
+  Make(options);
+
+  WriteTemplates();
+
+  const WireMessage said = Take().back();
+  EXPECT_EQ(said.domain, 7U);
+  ASSERT_EQ(said.records.size(), 1U);
+  const test_support::WireRecord& record = said.records[0];
+  EXPECT_EQ(Number(record, 0, 149), 7U);
+  EXPECT_EQ(Number(record, 0, 10), 3U);
+  // Fixed, and with a zero at its end.
+  const std::string name("enp0s31f6.12345\0", 16);
+  EXPECT_EQ(test_support::Text(record, 0, 82), name);
+  EXPECT_EQ(test_support::Text(record, 0, 83), name);
+  EXPECT_EQ(reader_.Template(7, 402).fields.at(2).length, 16U);
+}
+
+TEST_F(IpfixEncoder, NamesNoInterfaceThatItDoesNotKnow) {
+  IpfixOptions options;
+  options.profile = *templates::FindProfile("elastiflow");
+  Make(options);
+  WriteTemplates();
+  EXPECT_THROW(static_cast<void>(reader_.Template(1, 402)), std::out_of_range);
+}
+
+// nfdump reads the first in a set only; nfacctd drops the message.
+TEST_F(IpfixEncoder, HasOneOptionsTemplateInAMessage) {
+  IpfixOptions options = Generic();
+  options.profile.interface_names = true;
+  options.interface_index = 3;
+  options.sampling_interval = 100;
+  Make(options);
+  WriteTemplates();
+  std::size_t seen = 0;
+  for (const WireMessage& message : Take()) {
+    const auto is_options = [](std::uint16_t id) { return id >= 400; };
+    const auto count = std::count_if(message.templates.begin(),
+                                     message.templates.end(), is_options);
+    EXPECT_LE(count, 1);
+    seen += static_cast<std::size_t>(count);
+  }
+  EXPECT_EQ(seen, 4U);
 }
 
 TEST_F(IpfixEncoder, WritesTimesAsMilliseconds) {

@@ -156,6 +156,25 @@ TEST(Profile, DescribesElementsOnlyToThoseWhoLearnFromIt) {
                                                        "ipfixcol2", "silk"));
 }
 
+TEST(Profile, CountsForThoseWhoShowIt) {
+  std::set<std::string_view> counted;
+  for (const Profile& profile : Profiles()) {
+    if (profile.statistics) {
+      counted.insert(profile.name);
+    }
+  }
+  EXPECT_THAT(counted,
+              testing::UnorderedElementsAre("generic", "logstash", "filebeat",
+                                            "ipfixcol2", "silk"));
+}
+
+// nfcapd would count the names as lost flows, so only on request.
+TEST(Profile, NamesTheInterfaceToElastiflowAlone) {
+  for (const Profile& profile : Profiles()) {
+    EXPECT_EQ(profile.interface_names, profile.name == "elastiflow");
+  }
+}
+
 TEST(Profile, TellsAkvoradoAloneThatEveryPacketCounts) {
   for (const Profile& profile : Profiles()) {
     EXPECT_EQ(profile.sampling_interval, profile.name == "akvorado");
