@@ -8,6 +8,7 @@
 #include <system_error>
 #include <utility>
 
+#include "exporter/balance.h"
 #include "exporter/collector.h"
 #include "exporter/community_id.h"
 #include "exporter/output_thread.h"
@@ -92,6 +93,16 @@ std::vector<std::unique_ptr<Output>> OpenOutputs(
   return outputs;
 }
 
+// Of the outputs; they come first.
+std::size_t Balanced(const Options& options) {
+  if (!options.balance) {
+    return 0;
+  }
+  return static_cast<std::size_t>(std::count_if(
+      options.collectors.begin(), options.collectors.end(),
+      [](const CollectorUrl& url) { return url.scheme != Scheme::kFile; }));
+}
+
 }  // namespace
 
 Delivery::Delivery(const Options& options, const Clock& clock,
@@ -99,6 +110,7 @@ Delivery::Delivery(const Options& options, const Clock& clock,
     : clock_(clock),
       live_(!options.interface.empty()),
       outputs_(OpenOutputs(options, clock, metering)),
+      balanced_(Balanced(options)),
       community_id_(AnyShowsOwnElements(options)) {}
 
 std::vector<std::string> Delivery::Notices() const {
@@ -128,9 +140,12 @@ Timestamp Delivery::Take(EndedQueue& ring, Timestamp now) {
       AssignCommunityId(record);
     }
     now = ended->at;
+    if (balanced_ > 0) {
+      outputs_[ShareOf(ended->key, balanced_)]->Add(record, now);
+    }
     ring.Pop();
-    for (const auto& output : outputs_) {
-      output->Add(record, now);
+    for (std::size_t i = balanced_; i < outputs_.size(); ++i) {
+      outputs_[i]->Add(record, now);
     }
     --left;
   }

@@ -2,6 +2,7 @@
 // What the export thread owns and does: rings -> MakeRecord -> Output.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -48,6 +49,8 @@ class Delivery {
   const Clock& clock_;
   bool live_;
   std::vector<std::unique_ptr<Output>> outputs_;
+  // So many of the first of them divide the flows; the others get them all.
+  std::size_t balanced_;
   bool community_id_;  // an output shows it
   Published<ExportReport> report_;
 };

@@ -55,6 +55,9 @@ po::options_description OutputOptions() {
       "collector,c", po::value<std::vector<std::string>>()->value_name("URL"),
       "udp://HOST:PORT, tcp://HOST:PORT, file:PATH, with parameters as in "
       "?profile=generic&uniflow, or protobuf:PATH; several are served alike")(
+      "balance",
+      "divide the flows between the collectors by udp:// and tcp://, instead "
+      "of sending each all of them")(
       "write,w", po::value<std::string>()->value_name("FILE"),
       "write an IPFIX file (RFC 5655), - for the standard output")(
       "format", po::value<std::string>()->value_name("table|json"),
@@ -341,6 +344,15 @@ void SetOutput(const po::variables_map& given, Options& options) {
     file.path = given["write"].as<std::string>();
     file.text = file.path;
     options.collectors.push_back(file);
+  }
+  options.balance = given.count("balance") > 0;
+  if (options.balance &&
+      std::count_if(options.collectors.begin(), options.collectors.end(),
+                    [](const CollectorUrl& url) {
+                      return url.scheme != Scheme::kFile;
+                    }) < 2) {
+    throw SetupError(
+        "--balance: needs two or more collectors by udp:// or tcp://");
   }
   if (given.count("format") > 0) {
     options.format = FormatNamed(given["format"].as<std::string>());

@@ -25,6 +25,7 @@ struct Options {
   std::string filter;
   std::uint32_t sampling = 1;            // one packet of so many is taken
   std::vector<CollectorUrl> collectors;  // --collector and --write
+  bool balance = false;  // each flow to one of those behind a network only
   // Also the standard output; always when there is no collector.
   std::optional<TextFormat> format;
   tracker::TrackerConfig tracker;

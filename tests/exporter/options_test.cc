@@ -67,6 +67,14 @@ TEST(CommandLine, TakesAnyPathToWriteTo) {
             "what?x=y");
 }
 
+TEST(CommandLine, BalancesBetweenTwoNetworkCollectorsOrMore) {
+  EXPECT_FALSE(Parse({"-r", "a", "-c", "udp://h"}).options.balance);
+  EXPECT_TRUE(Parse({"-r", "a", "-c", "udp://h", "-c", "tcp://i", "--balance"})
+                  .options.balance);
+  EXPECT_EQ(Refusal({"-r", "a", "-c", "udp://h", "-w", "f", "--balance"}),
+            "--balance: needs two or more collectors by udp:// or tcp://");
+}
+
 TEST(CommandLine, TakesEveryPacketUnlessToldToSample) {
   EXPECT_EQ(Parse({"-r", "a"}).options.sampling, 1U);
   const Options options =
