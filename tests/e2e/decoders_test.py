@@ -182,6 +182,8 @@ class PythonIpfix(EndToEnd):
         finally:
             records = collector.finish()
         path = self.file('stream.ipfix', collector.octets)
+        self.statistics = [r for r in records
+                           if 'exportedMessageTotalCount' in r]
         return run, [r for r in records if 'flowId' in r], read_file(path)
 
     def test_every_record_arrives_over_tcp(self):
@@ -206,6 +208,15 @@ class PythonIpfix(EndToEnd):
         flows = [what.split()[0] for what in reader.log
                  if what.split()[1] not in ('400', '403')]
         self.assertEqual(flows, ['template'] * 12 + ['data'] * 14)
+
+    def test_statistics_arrive_over_tcp(self):
+        run, _, reader = self.collect(everything())
+        counted, = self.statistics
+        self.assertEqual(counted['exportedFlowRecordTotalCount'],
+                         run.summary.outputs[0].sent)
+        self.assertEqual(counted['exportedMessageTotalCount'],
+                         reader.messages - 1)
+        self.assertEqual(counted['exportingProcessId'], 1)
 
     def test_many_records_arrive_over_tcp(self):
         wire = Wire()
