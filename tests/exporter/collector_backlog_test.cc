@@ -230,5 +230,23 @@ TEST(Backlog, ForgetsTheOldestWhenItIsFull) {
   EXPECT_EQ(backlog.Take().flow_records, 8U);
 }
 
+TEST_F(CollectorWithBacklog, StatisticsComeOnTheConnectionThatHasTheRest) {
+  Collector counting(
+      ParseCollectorUrl("tcp://h", {}), MakeIpfixEncoder({}),
+      std::make_unique<ReturningTransport>(world_), true,
+      StatisticsSource{.metering = [] { return MeteringCounts{}; }});
+  counting.Add(SampleRecord(), now_);
+  world_.open = false;
+
+  counting.Finish(now_);
+
+  ASSERT_EQ(world_.connections.size(), 2U);
+  const std::vector<test_support::WireRecord>& last =
+      Connection().back().records;
+  ASSERT_EQ(last.size(), 1U);
+  EXPECT_EQ(test_support::Number(last[0], 0, 42), 1U);
+  EXPECT_EQ(test_support::Number(last[0], 0, 166), 0U);
+}
+
 }  // namespace
 }  // namespace exporter
