@@ -210,7 +210,10 @@ class FlowTracker {
   template <typename Sink>
   void PrepareInBurst(const Frame& frame, Item& item);
   std::size_t LookUp(Item& item, std::size_t new_flows);
+  void LookUpAll(std::span<Item> items);
   bool CarryOn(const Frame& frame, const Item& item);
+  template <typename Sink>
+  void AdvanceInBurst(const Frame& frame, Item& item, Sink& sink);
   template <typename Sink>
   void SweepIfDue(Timestamp time, Sink& sink);
   template <typename Sink>

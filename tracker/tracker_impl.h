@@ -171,6 +171,45 @@ bool FlowTracker<E, State>::CarryOn(const Frame& frame, const Item& item) {
   return true;
 }
 
+// All that are settled, and then the addresses that are kept apart.
+template <Extractor E, typename State>
+void FlowTracker<E, State>::LookUpAll(std::span<Item> items) {
+  std::size_t new_flows = 0;
+  bool any_apart = false;
+  for (Item& item : items) {
+    if (item.glanced ||
+        (item.result == DecodeResult::kOk && !item.extracted.unsettled)) {
+      new_flows = LookUp(item, new_flows);
+      any_apart = any_apart || Keys::IsApart(KeyOf(item));
+    }
+  }
+  if (!any_apart) {
+    return;
+  }
+  for (const Item& item : items) {
+    if (item.hint.slot != kNoSlot && Keys::IsApart(KeyOf(item))) {
+      keys_.Prefetch(slab_[item.hint.slot].key);
+    }
+  }
+}
+
+template <Extractor E, typename State>
+template <typename Sink>
+void FlowTracker<E, State>::AdvanceInBurst(const Frame& frame, Item& item,
+                                           Sink& sink) {
+  if constexpr (kGlances<Sink>) {
+    if (item.glanced && CarryOn(frame, item)) {
+      return;
+    }
+    if (item.glanced) {
+      extractor_.LookAgain(frame, item.glance, item.extracted);
+    }
+  }
+  if (item.result == DecodeResult::kOk) {
+    Advance(frame, item, sink);
+  }
+}
+
 // Three passes, so that the cache misses of a burst overlap: the buckets of all
 // are fetched while the next is decoded, the slots of all while the next is
 // looked up, and the last pass finds both in the cache.
@@ -178,43 +217,16 @@ template <Extractor E, typename State>
 template <typename Sink>
 void FlowTracker<E, State>::TrackBurst(std::span<const Frame> frames,
                                        Sink&& sink) {
-  using PlainSink = std::remove_reference_t<Sink>;
   while (!frames.empty()) {
     const auto burst = frames.first(std::min(frames.size(), kBurst));
     frames = frames.subspan(burst.size());
     const std::span<Item> items(burst_->data(), burst.size());
     for (std::size_t i = 0; i < burst.size(); ++i) {
-      PrepareInBurst<PlainSink>(burst[i], items[i]);
+      PrepareInBurst<std::remove_reference_t<Sink>>(burst[i], items[i]);
     }
-    std::size_t new_flows = 0;
-    bool any_apart = false;
-    for (Item& item : items) {
-      if (item.glanced ||
-          (item.result == DecodeResult::kOk && !item.extracted.unsettled)) {
-        new_flows = LookUp(item, new_flows);
-        any_apart = any_apart || Keys::IsApart(KeyOf(item));
-      }
-    }
-    if (any_apart) {
-      for (const Item& item : items) {
-        if (item.hint.slot != kNoSlot && Keys::IsApart(KeyOf(item))) {
-          keys_.Prefetch(slab_[item.hint.slot].key);
-        }
-      }
-    }
+    LookUpAll(items);
     for (std::size_t i = 0; i < burst.size(); ++i) {
-      Item& item = items[i];
-      if constexpr (kGlances<PlainSink>) {
-        if (item.glanced && CarryOn(burst[i], item)) {
-          continue;
-        }
-        if (item.glanced) {
-          extractor_.LookAgain(burst[i], item.glance, item.extracted);
-        }
-      }
-      if (item.result == DecodeResult::kOk) {
-        Advance(burst[i], item, sink);
-      }
+      AdvanceInBurst(burst[i], items[i], sink);
     }
   }
 }
