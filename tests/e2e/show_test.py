@@ -65,6 +65,16 @@ class Files(EndToEnd):
         return run
 
 
+def last_message(octets):
+    """Where the last message of an IPFIX file begins."""
+    at = following = 0
+    while following < len(octets):
+        at = following
+        following += int.from_bytes(octets[at + 2:at + 4], 'big')
+    return at
+
+
+
 class Show(Files):
     def test_it_prints_what_reading_the_capture_prints(self):
         for capture in (self.input, SAMPLE):
@@ -103,9 +113,12 @@ class Show(Files):
 
     def test_of_a_torn_file_what_is_whole_is_printed(self):
         whole = self.show(self.written('protobuf'), '--format', 'json').stdout
-        for kind, kept in (('protobuf', whole.splitlines(True)[:-1]),
-                           ('file', [])):
-            torn = self.file('torn', self.octets(kind)[:-1])
+        ipfix = self.octets('file')
+        statistics = last_message(ipfix)  # behind the one with all records
+        for octets, kept in ((self.octets('protobuf'),
+                              whole.splitlines(True)[:-1]),
+                             (ipfix, [whole]), (ipfix[:statistics], [])):
+            torn = self.file('torn', octets[:-1])
             run = self.show(torn, '--format', 'json', status=1)
             self.assertEqual(run.stdout, b''.join(kept))
             self.assertIn(torn, run.stderr)
