@@ -2,7 +2,6 @@
 // One collector's session: its encoder, its connection and its counters.
 #pragma once
 
-#include <functional>
 #include <memory>
 
 #include "exporter/collector_url.h"
@@ -97,12 +96,5 @@ class Collector final : public Output {
   bool patient_;
   bool patience_spent_ = false;
 };
-
-// Resolves, connects, makes files. Throws SetupError. With `live`, a TCP
-// collector that refuses now may come later; without, UDP is paced unless the
-// URL says otherwise. `metering` is what statistics are made of.
-std::unique_ptr<Output> OpenCollector(
-    const CollectorUrl& url, bool live,
-    const std::function<MeteringCounts()>& metering = {});
 
 }  // namespace exporter

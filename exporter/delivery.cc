@@ -9,8 +9,8 @@
 #include <utility>
 
 #include "exporter/balance.h"
-#include "exporter/collector.h"
 #include "exporter/community_id.h"
+#include "exporter/open_collector.h"
 #include "exporter/output_thread.h"
 #include "exporter/record.h"
 #include "exporter/setup_error.h"

@@ -11,8 +11,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "exporter/collector.h"
 #include "exporter/flow_message.h"
+#include "exporter/open_collector.h"
 #include "exporter/setup_error.h"
 #include "templates/flow.pb.h"
 #include "tests/support/sample_record.h"

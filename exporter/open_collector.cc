@@ -1,0 +1,101 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "exporter/open_collector.h"
+
+#include <chrono>
+#include <string>
+#include <utility>
+
+#include <net/if.h>
+
+#include "exporter/collector.h"
+#include "exporter/ipfix_encoder.h"
+#include "exporter/netflow5_encoder.h"
+#include "exporter/netflow9_encoder.h"
+#include "exporter/protobuf_output.h"
+#include "exporter/setup_error.h"
+#include "exporter/transport.h"
+
+namespace exporter {
+namespace {
+
+// Unless the URL says otherwise.
+UdpPaceOptions PaceFor(const CollectorUrl& url, bool live) {
+  // Messages a second, of about 10 records each, from a capture. A default
+  // socket buffer holds 90 of full size.
+  constexpr std::uint32_t kCapturePace = 10'000;
+  // For a collector on this machine that does not read.
+  constexpr std::chrono::milliseconds kPatience{1000};
+  if (url.pace) {
+    return {.messages_per_second = *url.pace};
+  }
+  return {.messages_per_second = live ? 0 : kCapturePace,
+          .patience = kPatience};
+}
+
+// More records than some collectors take from one datagram.
+constexpr std::uint32_t kMostUdpRecords = 64;
+
+// As the records have it: a capture file has one, number 1.
+std::uint32_t IndexOfCaptured(const CollectorUrl& url) {
+  return url.captured.empty() ? 1 : if_nametoindex(url.captured.c_str());
+}
+
+std::unique_ptr<Encoder> MakeEncoder(const CollectorUrl& url) {
+  switch (url.version) {
+    case ExportVersion::kNetflow5:
+      return MakeNetflow5Encoder(
+          {.engine = static_cast<std::uint16_t>(url.observation_domain),
+           .max_message_octets = url.max_message_octets,
+           .sampling_interval = static_cast<std::uint16_t>(url.sampling)});
+    case ExportVersion::kNetflow9:
+      return MakeNetflow9Encoder({.source_id = url.observation_domain,
+                                  .max_message_octets = url.max_message_octets,
+                                  .max_message_records = kMostUdpRecords,
+                                  .sampling_interval = url.sampling});
+    case ExportVersion::kIpfix:
+      break;
+  }
+  return MakeIpfixEncoder({
+      .profile = url.profile,
+      .observation_domain = url.observation_domain,
+      .pen = url.pen,
+      .max_message_octets = url.max_message_octets,
+      .max_message_records =
+          url.scheme == Scheme::kUdp ? kMostUdpRecords : 0xffffffffU,
+      .sampling_interval = url.sampling,
+      .interface_index = IndexOfCaptured(url),
+      .interface_name = url.captured.empty() ? "capture" : url.captured,
+  });
+}
+
+}  // namespace
+
+std::unique_ptr<Output> OpenCollector(
+    const CollectorUrl& url, bool live,
+    const std::function<MeteringCounts()>& metering) {
+  if (url.protobuf) {
+    return OpenProtobufOutput(url);
+  }
+  std::unique_ptr<Transport> transport;
+  switch (url.scheme) {
+    case Scheme::kUdp:
+      transport = MakeUdpTransport(url, PaceFor(url, live));
+      break;
+    case Scheme::kTcp:
+      transport = MakeTcpTransport(url);
+      break;
+    case Scheme::kFile:
+      transport = MakeFileTransport(url);
+      break;
+  }
+  if (const std::error_code error = transport->Open();
+      error && (!live || url.scheme != Scheme::kTcp)) {
+    throw SetupError("collector '" + url.text +
+                     "': cannot connect: " + error.message());
+  }
+  return std::make_unique<Collector>(
+      url, MakeEncoder(url), std::move(transport), !live,
+      StatisticsSource{.metering = metering, .live = live});
+}
+
+}  // namespace exporter
