@@ -90,12 +90,7 @@ TEST(DecodeUsual, AgreesWithTheGeneralWayWhateverTheHeadersSay) {
   for (int round = 0; round < 2000; ++round) {
     for (const PacketBuilder& builder : UsualFrames()) {
       CapturedFrame frame = builder.At(kTime);
-      for (int change = 0; change < 2; ++change) {
-        const std::size_t headers =
-            std::min<std::size_t>(frame.octets.size(), 78);
-        frame.octets[random() % headers] ^=
-            static_cast<std::uint8_t>(1U << random() % 8);
-      }
+      Damage(frame, random);
       taken += IsUsual(frame.View()) ? 1 : 0;
     }
   }

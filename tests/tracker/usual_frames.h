@@ -2,6 +2,10 @@
 // One frame of each kind that the short ways through the decoder take.
 #pragma once
 
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <random>
 #include <vector>
 
 #include "tests/tracker/decoded.h"
@@ -24,6 +28,15 @@ inline std::vector<PacketBuilder> UsualFrames() {
     frames.push_back(PacketBuilder(link).Ipv6(kClient6, kServer6).IcmpV6(3, 4));
   }
   return frames;
+}
+
+// Turns two bits of the headers round.
+inline void Damage(CapturedFrame& frame, std::mt19937& random) {
+  for (int change = 0; change < 2; ++change) {
+    const std::size_t headers = std::min<std::size_t>(frame.octets.size(), 78);
+    frame.octets[random() % headers] ^=
+        static_cast<std::uint8_t>(1U << random() % 8);
+  }
 }
 
 }  // namespace tests
