@@ -5,6 +5,8 @@
 #include <bit>
 #include <cstring>
 
+#include "exporter/network_order.h"
+
 namespace exporter {
 namespace {
 
@@ -15,18 +17,6 @@ using templates::FlowRecord;
 constexpr std::size_t kMessageHeader = 16;  // RFC 7011 section 3.1
 constexpr std::size_t kSetHeader = 4;       // section 3.3.2
 constexpr std::uint16_t kVersion = 10;
-
-static_assert(std::endian::native == std::endian::little);
-
-std::uint16_t Swapped(std::uint16_t value) { return __builtin_bswap16(value); }
-std::uint32_t Swapped(std::uint32_t value) { return __builtin_bswap32(value); }
-std::uint64_t Swapped(std::uint64_t value) { return __builtin_bswap64(value); }
-
-template <typename Integer>
-void Store(Integer value, std::uint8_t* to) {
-  const Integer swapped = Swapped(value);
-  std::memcpy(to, &swapped, sizeof(swapped));
-}
 
 template <typename Integer, typename Moves>
 void CopyAll(const Moves& moves, const std::uint8_t* from, std::uint8_t* to) {
@@ -40,7 +30,7 @@ void SwapAll(const Moves& moves, const std::uint8_t* from, std::uint8_t* to) {
   for (const auto& move : moves) {
     Integer value = 0;
     std::memcpy(&value, from + move.from, sizeof(value));
-    Store(value, to + move.to);
+    PutNetworkOrder(value, to + move.to);
   }
 }
 
@@ -139,18 +129,18 @@ void DataMessage::Append(const RecordLayout& layout, const FlowRecord& record,
   if (records_ == 0) {
     const auto seconds =
         std::chrono::floor<std::chrono::seconds>(now).time_since_epoch();
-    Store(kVersion, begin);
-    Store(
+    PutNetworkOrder(kVersion, begin);
+    PutNetworkOrder(
         static_cast<std::uint32_t>(std::max<std::int64_t>(seconds.count(), 1)),
         begin + 4);
-    Store(domain_, begin + 12);
+    PutNetworkOrder(domain_, begin + 12);
     length_ = kMessageHeader;
   }
   if (set_id_ != layout.TemplateId()) {
     EndSet();
     set_id_ = layout.TemplateId();
     set_at_ = length_;
-    Store(set_id_, begin + length_);
+    PutNetworkOrder(set_id_, begin + length_);
     length_ += kSetHeader;
   }
   length_ =
@@ -160,16 +150,16 @@ void DataMessage::Append(const RecordLayout& layout, const FlowRecord& record,
 
 void DataMessage::EndSet() {
   if (set_id_ != 0) {
-    Store(static_cast<std::uint16_t>(length_ - set_at_),
-          octets_.data() + set_at_ + 2);
+    PutNetworkOrder(static_cast<std::uint16_t>(length_ - set_at_),
+                    octets_.data() + set_at_ + 2);
     set_id_ = 0;
   }
 }
 
 std::span<const std::uint8_t> DataMessage::Finish(std::uint32_t sequence) {
   EndSet();
-  Store(static_cast<std::uint16_t>(length_), octets_.data() + 2);
-  Store(sequence, octets_.data() + 8);
+  PutNetworkOrder(static_cast<std::uint16_t>(length_), octets_.data() + 2);
+  PutNetworkOrder(sequence, octets_.data() + 8);
   const std::size_t length = length_;
   length_ = 0;
   records_ = 0;

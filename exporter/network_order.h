@@ -2,8 +2,9 @@
 // Integers as they are on the wire.
 #pragma once
 
-#include <cstddef>
+#include <bit>
 #include <cstdint>
+#include <cstring>
 #include <type_traits>
 
 namespace exporter {
@@ -12,10 +13,16 @@ namespace exporter {
 template <typename Integer>
 std::uint8_t* PutNetworkOrder(Integer value, std::uint8_t* to) {
   static_assert(std::is_unsigned_v<Integer>);
-  for (std::size_t i = sizeof(Integer); i > 0; --i) {
-    *to++ = static_cast<std::uint8_t>(value >> (8 * (i - 1)));
+  static_assert(std::endian::native == std::endian::little);
+  if constexpr (sizeof(Integer) == 2) {
+    value = __builtin_bswap16(value);
+  } else if constexpr (sizeof(Integer) == 4) {
+    value = __builtin_bswap32(value);
+  } else if constexpr (sizeof(Integer) == 8) {
+    value = __builtin_bswap64(value);
   }
-  return to;
+  std::memcpy(to, &value, sizeof(value));
+  return to + sizeof(value);
 }
 
 }  // namespace exporter

@@ -38,6 +38,16 @@ inline std::uint32_t Load32(const std::uint8_t* from) {
   return __builtin_bswap32(value);
 }
 
+inline IpAddress Ipv6At(const std::uint8_t* from) {
+  std::uint64_t first = 0;
+  std::uint64_t second = 0;
+  std::memcpy(&first, from, sizeof(first));
+  std::memcpy(&second, from + sizeof(first), sizeof(second));
+  IpAddress address;
+  address.SetHalves(first, second);
+  return address;
+}
+
 // Reads big-endian fields at a moving offset. The caller asks Has() first; a
 // read past the end is a bug of ours.
 class Cursor {

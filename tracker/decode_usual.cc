@@ -19,16 +19,6 @@ IpAddress Ipv4At(const std::uint8_t* from) {
   return IpAddress::V4(octets);
 }
 
-IpAddress Ipv6At(const std::uint8_t* from) {
-  std::uint64_t first = 0;
-  std::uint64_t second = 0;
-  std::memcpy(&first, from, sizeof(first));
-  std::memcpy(&second, from + sizeof(first), sizeof(second));
-  IpAddress address;
-  address.SetHalves(first, second);
-  return address;
-}
-
 void AssignFragment(std::uint32_t id, std::uint8_t protocol, Packet& packet) {
   packet.fragment_id = id;
   packet.fragment_protocol = protocol;

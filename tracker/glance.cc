@@ -3,7 +3,6 @@
 
 #include <algorithm>
 #include <cstddef>
-#include <cstring>
 
 #include "tracker/decode_layers.h"
 
@@ -21,14 +20,8 @@ constexpr std::size_t kIpv6Header = 40;
 constexpr std::size_t kTcpHeader = 20;
 constexpr std::size_t kUdpHeader = 8;
 
-std::uint64_t Raw64(const std::uint8_t* from) {
-  std::uint64_t value = 0;
-  std::memcpy(&value, from, sizeof(value));
-  return value;
-}
-
-// The smaller end comes first, as in BasicFiveTuple. `from` and `to` are the
-// addresses as they stand in the header, `ports` is the transport header.
+// Both: the smaller end comes first, as in BasicFiveTuple. `from` is where the
+// addresses stand, the source first, and `ports` is the transport header.
 void AssignIpv4Ends(const std::uint8_t* from, const std::uint8_t* ports,
                     std::uint8_t protocol, std::uint16_t vlan, Glance& out) {
   const std::uint8_t* const to = from + 4;
@@ -53,11 +46,8 @@ void AssignIpv4Ends(const std::uint8_t* from, const std::uint8_t* ports,
 
 void AssignIpv6Ends(const std::uint8_t* from, const std::uint8_t* ports,
                     std::uint8_t protocol, std::uint16_t vlan, Glance& out) {
-  const std::uint8_t* const to = from + 16;
-  IpAddress source;
-  IpAddress destination;
-  source.SetHalves(Raw64(from), Raw64(from + 8));
-  destination.SetHalves(Raw64(to), Raw64(to + 8));
+  const IpAddress source = layers::Ipv6At(from);
+  const IpAddress destination = layers::Ipv6At(from + 16);
   const std::uint16_t source_port = Load16(ports);
   const std::uint16_t destination_port = Load16(ports + 2);
   if (source > destination ||
