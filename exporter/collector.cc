@@ -170,6 +170,7 @@ void Collector::Connect(Timestamp now) {
 // At once after a connection that had worked, then with longer and longer
 // pauses until a message has been delivered.
 void Collector::RetryLater(Timestamp now) {
+  counts_.away_since = counts_.away_since.value_or(now);
   next_attempt_ = now + pause_;
   pause_ = std::clamp(pause_ * 2, std::chrono::seconds{1}, kLongestPause);
 }
@@ -179,6 +180,9 @@ void Collector::SendTemplates(Timestamp now) {
   encoder_->WriteTemplates(now, SinkAt(now));
   SendBatch(now);
   templates_sent_ = templates_sent_ && transport_->IsOpen();
+  if (templates_sent_) {
+    counts_.away_since.reset();
+  }
   next_refresh_ = now + url_.template_refresh;
   if (statistics_.live) {
     SendStatistics(now);

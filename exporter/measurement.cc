@@ -17,6 +17,7 @@ constexpr std::size_t kLeastRingPlaces = 1 << 10;
 // the clock of a quiet link stays behind by as much, and a little more.
 constexpr std::chrono::milliseconds kCaptureDelay{200};
 constexpr std::chrono::milliseconds kPublishInterval{200};
+constexpr std::chrono::milliseconds kTrafficInterval{800};
 
 std::size_t RingPlaces(std::size_t threads) {
   return std::max(kRingPlaces / std::bit_ceil(threads), kLeastRingPlaces);
@@ -79,6 +80,16 @@ struct Measurement::Recorder {
       next_publish = now + kPublishInterval;
       Publish();
     }
+    if (now >= next_traffic) {
+      next_traffic = now + kTrafficInterval;
+      PublishTraffic();
+    }
+  }
+
+  void PublishTraffic() {
+    if (measurement.watch_ != nullptr) {
+      measurement.traffic_.Publish(measurement.watch_->Report());
+    }
   }
 
   void Publish() {
@@ -104,6 +115,7 @@ struct Measurement::Recorder {
   bool patient = false;
   int waits_left = kWaits;
   Timestamp next_publish{};
+  Timestamp next_traffic{};
   CaptureReport report{};
 };
 
@@ -115,7 +127,10 @@ Measurement::Measurement(std::unique_ptr<Source> source,
       source_(std::move(source)),
       sampler_(options.sampling),
       tracker_(options.tracker, tracker::FiveTuple(options.five_tuple)),
-      ended_(RingPlaces(options.threads), consumer) {}
+      ended_(RingPlaces(options.threads), consumer),
+      watch_(options.watch_traffic
+                 ? std::make_unique<TrafficWatch>(options.five_tuple.innermost)
+                 : nullptr) {}
 
 void Measurement::SweepAll(Timestamp now, Recorder& recorder) {
   while (tracker_.Sweep(now, recorder)) {
@@ -130,6 +145,9 @@ bool Measurement::MeasureBurst(Recorder& recorder) {
     const auto frames = source_->Frames();
     const std::uint64_t tracked = tracker_.Stats().packets_tracked;
     recorder.report.packets_seen += frames.size();
+    if (watch_ != nullptr) {
+      watch_->Watch(frames);
+    }
     if (options_.sampling > 1) {
       const auto taken = sampler_.Take(frames);
       recorder.report.packets_not_sampled += frames.size() - taken.size();
@@ -143,6 +161,9 @@ bool Measurement::MeasureBurst(Recorder& recorder) {
     }
   } else if (next == Next::kIdle) {
     SweepAll(clock_.Now() - kCaptureDelay, recorder);
+    if (watch_ != nullptr && options_.live) {
+      watch_->Advance(clock_.Now());
+    }
     ended_.WakeConsumer();
   }
   recorder.PublishIfDue();
@@ -171,6 +192,7 @@ void Measurement::Run(std::atomic<bool>& stop) {
   SweepAll(tracker_.Clock(), recorder);
   tracker_.Finish(recorder);
   recorder.Publish();
+  recorder.PublishTraffic();
   ended_.Close();
 }
 

@@ -16,6 +16,7 @@
 #include "exporter/sampler.h"
 #include "exporter/source.h"
 #include "exporter/summary.h"
+#include "exporter/traffic_watch.h"
 #include "tracker/tracker.h"
 
 namespace exporter {
@@ -27,6 +28,7 @@ struct MeasurementOptions {
   std::size_t index = 0;    // of this thread,
   std::size_t threads = 1;  // of so many: flow ids are unique over all
   std::uint32_t sampling = 1;  // one packet of so many is taken
+  bool watch_traffic = false;  // Traffic() is asked for
 };
 
 class Measurement {
@@ -48,6 +50,8 @@ class Measurement {
   // Any thread.
   [[nodiscard]] CaptureReport Report() const { return report_.Latest(); }
   [[nodiscard]] ReadProgress Progress() const { return progress_.Latest(); }
+  // A second old at most.
+  [[nodiscard]] TrafficReport Traffic() const { return traffic_.Latest(); }
   // Grows while the capture thread works, five times a second, also without
   // packets.
   [[nodiscard]] std::uint64_t Rounds() const { return report_.Times(); }
@@ -71,6 +75,8 @@ class Measurement {
   EndedQueue ended_;
   Published<CaptureReport> report_;
   Published<ReadProgress> progress_;
+  std::unique_ptr<TrafficWatch> watch_;  // null: not asked for
+  Published<TrafficReport> traffic_;
 };
 
 }  // namespace exporter

@@ -118,9 +118,21 @@ po::options_description FlowOptions() {
   return flows;
 }
 
+po::options_description OperationOptions() {
+  po::options_description operation("Operation");
+  operation.add_options()(
+      "http", po::value<std::string>()->value_name("ADDRESS"),
+      "serve a status page, /metrics for Prometheus and /healthz there, as in "
+      "127.0.0.1:9995 or [::1]:9995");
+  return operation;
+}
+
 po::options_description Configurable() {
   po::options_description options;
-  options.add(InputOptions()).add(OutputOptions()).add(FlowOptions());
+  options.add(InputOptions())
+      .add(OutputOptions())
+      .add(FlowOptions())
+      .add(OperationOptions());
   return options;
 }
 
@@ -369,6 +381,9 @@ Options OptionsFrom(const po::variables_map& given) {
   options.five_tuple = FlowKeyOptions(given);
   options.sampling = Sampling(given);
   options.threads = Threads(given, options);
+  if (given.count("http") > 0) {
+    options.http = ParseListenAddress(given["http"].as<std::string>());
+  }
   return options;
 }
 

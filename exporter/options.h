@@ -10,6 +10,7 @@
 
 #include "exporter/collector_url.h"
 #include "exporter/config_file.h"
+#include "exporter/listen_address.h"
 #include "exporter/text_output.h"
 #include "tracker/config.h"
 #include "tracker/extractor.h"
@@ -30,6 +31,7 @@ struct Options {
   std::optional<TextFormat> format;
   tracker::TrackerConfig tracker;
   tracker::FiveTupleOptions five_tuple;
+  std::optional<ListenAddress> http;  // metrics and a status page
 };
 
 // --show: instead of a capture.

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <string>
 
 #include "templates/flow_record.h"
@@ -21,6 +22,18 @@ struct DeliveryCounts {
   // Of those sent, how many went a second time, because a connection was lost
   // before it was sure that they had arrived.
   std::uint64_t repeated = 0;
+  // There is a connection to make, and it could not be made, or was lost, then;
+  // none: it works as far as anybody knows.
+  std::optional<tracker::Timestamp> away_since;
+
+  // Records that are neither sent nor dropped yet.
+  [[nodiscard]] std::uint64_t Waiting() const {
+    std::uint64_t waiting = made - sent;
+    for (const auto& [reason, count] : dropped) {
+      waiting -= count;
+    }
+    return waiting;
+  }
 };
 
 // Used by the export thread only.

@@ -48,6 +48,7 @@ MeasurementOptions OptionsFor(std::size_t index, const Options& options) {
   own.index = index;
   own.threads = options.threads;
   own.sampling = options.sampling;
+  own.watch_traffic = options.http.has_value();
   const std::size_t flows = options.tracker.max_flows;
   own.tracker.max_flows =
       flows / options.threads + (index < flows % options.threads ? 1 : 0);
@@ -106,6 +107,7 @@ Pipeline::Pipeline(const Options& options, const Clock& clock)
       prints_(options.format.has_value()),
       measurements_(MakeMeasurements(OpenSources(options, clock, stop_),
                                      options, clock, ended_)),
+      status_(OpenStatusServer(options, clock)),
       delivery_(options, clock, [this] { return Metered(Captured()); }) {}
 
 // Until `done` is readable. A signal ends the run; a second one ends it at
@@ -177,11 +179,17 @@ int Pipeline::Run() {
     const std::uint64_t one = 1;
     static_cast<void>(write(done.Get(), &one, sizeof(one)));
   });
+  if (status_ != nullptr) {
+    status_->Start();
+  }
   const ServiceManager manager(NotifySocket());
   manager.Ready();
   Supervise(done.Get(), manager);
   for (std::thread& thread : threads) {
     thread.join();
+  }
+  if (status_ != nullptr) {
+    status_->Stop();
   }
 
   const ExportReport exported = delivery_.Report();
@@ -197,6 +205,28 @@ std::vector<std::uint64_t> Pipeline::Rounds() const {
   }
   rounds.push_back(delivery_.Rounds());
   return rounds;
+}
+
+std::unique_ptr<StatusServer> Pipeline::OpenStatusServer(
+    const Options& options, const Clock& clock) const {
+  if (!options.http) {
+    return nullptr;
+  }
+  StatusSources sources;
+  sources.interfaces = [this, name = options.interface] {
+    return std::vector<InterfaceReport>{{name, Captured()}};
+  };
+  sources.traffic = [this] {
+    std::vector<TrafficReport> threads;
+    for (const auto& measurement : measurements_) {
+      threads.push_back(measurement->Traffic());
+    }
+    return threads;
+  };
+  sources.exported = [this] { return delivery_.Report(); };
+  sources.rounds = [this] { return Rounds(); };
+  return std::make_unique<StatusServer>(
+      *options.http, options.tracker.max_flows, std::move(sources), clock);
 }
 
 CaptureReport Pipeline::Captured() const {

@@ -5,6 +5,7 @@
 //   capture threads  Measurement: Source -> Decode -> FlowTracker
 //   export thread    Delivery:       MakeRecord -> Encoder -> Collector
 //   main thread      signals, progress, the summary, the service manager
+//   status thread    what --http serves, of what the others publish
 //
 // Shared between them: the ring of ended intervals of each capture thread, the
 // published reports, and the stop flag.
@@ -21,6 +22,7 @@
 #include "exporter/measurement.h"
 #include "exporter/options.h"
 #include "exporter/service_manager.h"
+#include "exporter/status_server.h"
 #include "exporter/summary.h"
 
 namespace exporter {
@@ -40,6 +42,8 @@ class Pipeline {
   // Of each thread, for the watchdog.
   [[nodiscard]] std::vector<std::uint64_t> Rounds() const;
   [[nodiscard]] CaptureReport Captured() const;
+  [[nodiscard]] std::unique_ptr<StatusServer> OpenStatusServer(
+      const Options& options, const Clock& clock) const;
   [[nodiscard]] int Outcome(const ExportReport& exported) const;
 
   bool live_;
@@ -47,6 +51,7 @@ class Pipeline {
   std::atomic<bool> stop_{false};
   Doorbell ended_;  // where the export thread waits for the capture threads
   std::vector<std::unique_ptr<Measurement>> measurements_;
+  std::unique_ptr<StatusServer> status_;  // null: not asked for
   Delivery delivery_;
 };
 

@@ -130,16 +130,13 @@ std::string SummaryText(const CaptureReport& capture,
   }
   for (const auto& [name, counts] : exported.outputs) {
     Sum dropped;
-    std::uint64_t dropped_total = 0;
     for (const auto& [reason, count] : counts.dropped) {
       dropped.Add(reason, count);
-      dropped_total += count;
     }
     text += "records made " + std::to_string(counts.made) + " = sent " +
             std::to_string(counts.sent) + " + dropped " + dropped.Text();
-    const std::uint64_t waiting = counts.made - counts.sent - dropped_total;
-    if (waiting > 0) {
-      text += " + waiting " + std::to_string(waiting);
+    if (counts.Waiting() > 0) {
+      text += " + waiting " + std::to_string(counts.Waiting());
     }
     text += " to " + name;
     if (counts.repeated > 0) {

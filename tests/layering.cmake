@@ -73,6 +73,8 @@ only_in(exporter "^<fixbuf" fixbuf.h)
 only_in(exporter "^\"exporter/fixbuf" fixbuf_domain.h fixbuf_domain.cc ipfix_encoder.cc ipfix_file.cc)
 only_in(exporter "^<zlib" capture_stream.cc)
 only_in(exporter "^<openssl" community_id.cc)
+only_in(exporter "^<microhttpd" http_server.cc)
+only_in(exporter "^<nlohmann" status_json.cc)
 only_in(exporter "^(<google/protobuf|\"templates/flow\\.pb)" flow_message.cc)
 
 # Nothing that ships knows the tests.
