@@ -129,13 +129,13 @@ class FromPipe:
     """spanfix that reads a pipe, to which the test writes; until close() it
     waits for more."""
 
-    def __init__(self, test, *arguments, host='127.0.0.1'):
+    def __init__(self, test, *arguments, host='127.0.0.1', cwd=None):
         self.port = free_tcp_port()
         shown = f'[{host}]' if ':' in host else host
         self.process = subprocess.Popen(
             [support.SPANFIX, '-r', '-', '--http', f'{shown}:{self.port}',
              *map(str, arguments)], stdin=subprocess.PIPE,
-            stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
+            stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, cwd=cwd,
             env=support.ENVIRONMENT)
         test.addCleanup(self.kill)
         self.test = test

@@ -1,0 +1,135 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: Apache-2.0
+"""The status page in a browser. SCREENSHOTS=DIRECTORY keeps pictures of it."""
+
+import os
+import shutil
+import sys
+import tempfile
+
+import support
+from browser import Browser
+from status_test import FromPipe, SAMPLE_CAPTURE
+from support import EndToEnd, needs, poll_until
+
+MARKUP = '<img src=x onerror=document.title="run">.ipfix'
+
+
+@needs('chromium')
+class StatusPage(EndToEnd):
+
+    @classmethod
+    def setUpClass(cls):
+        directory = tempfile.mkdtemp(prefix='spanfix-browser-')
+        cls.addClassCleanup(shutil.rmtree, directory, ignore_errors=True)
+        cls.browser = Browser(directory)
+        cls.addClassCleanup(cls.browser.close)
+
+    def setUp(self):
+        super().setUp()
+        self.browser.forget()
+        self.run_ = FromPipe(self, '-w', MARKUP, '--idle-timeout-tcp', 1,
+                             cwd=self.directory)
+        with open(SAMPLE_CAPTURE, 'rb') as file:
+            self.run_.write(file.read())
+        self.client = self.run_.client()
+        poll_until(lambda: self.client.metrics().sum('packets_seen_total'),
+                   'packets are seen')
+        self.url = f'http://127.0.0.1:{self.run_.port}/'
+
+    def open(self, *size):
+        self.browser.open(self.url, *size)
+        poll_until(lambda: self.browser.value(
+            'document.getElementById("state")?.textContent') == 'healthy',
+            'the page shows the run')
+
+    def keep(self, name):
+        if directory := os.environ.get('SCREENSHOTS'):
+            self.browser.screenshot(os.path.join(directory, name + '.png'))
+
+    def shown(self, selector):
+        """The number behind what is shown."""
+        return float(self.browser.value(
+            f'document.querySelector({selector!r}).dataset.value'))
+
+    def test_its_numbers_are_those_of_the_metrics(self):
+        self.open()
+        metrics = self.client.metrics()
+        for selector, name in (
+                ('[data-name=packets-seen]', 'packets_seen_total'),
+                ('[data-name=packets-in-records]', 'packets_in_records_total'),
+                ('[data-name=packets-in-live-flows]', 'packets_in_live_flows'),
+                ('[data-name=packets-left-out]', 'packets_left_out_total'),
+                ('#flows-live', 'flows_live'),
+                ('#drops', 'packets_dropped_total'),
+                ('#collectors [data-name=sent]', 'collector_records_sent_total'),
+                ('#collectors [data-name=queued]', 'collector_records_queued'),
+                ('#collectors [data-name=dropped]',
+                 'collector_records_dropped_total')):
+            with self.subTest(selector):
+                self.assertEqual(self.shown(selector), metrics.sum(name))
+        for cause, count in metrics.by('flows_ended_total', 'cause').items():
+            self.assertEqual(self.shown(f'[data-name=ended-{cause}]'), count)
+        self.assertGreater(self.shown('#flows-live'), 0)
+        self.assertGreater(self.shown('#collectors [data-name=queued]'), 0)
+        self.assertGreater(self.browser.value(
+            'document.querySelectorAll("#hosts tbody th").length'), 3)
+        self.keep('wide')
+
+    def test_it_asks_for_nothing_elsewhere_and_nothing_is_refused(self):
+        self.open()
+        poll_until(lambda: self.browser.value('1') and self.browser.requests
+                   .count(self.url + 'status.json') > 2, 'it follows the run')
+        self.assertEqual(set(self.browser.requests) - {'data:,'},
+                         {self.url, self.url + 'status.json'})
+        self.assertEqual(self.browser.complaints, [])
+
+    def test_names_are_text(self):
+        self.open()
+        self.assertEqual(self.browser.value(
+            'document.querySelector("#collectors tbody th").textContent'),
+            MARKUP)
+        self.assertEqual(self.browser.value('document.images.length'), 0)
+        self.assertEqual(self.browser.value('document.title').strip(),
+                         'spanfix')
+
+    def test_a_phone_shows_it_without_scrolling_sideways(self):
+        for width in (320, 360, 390):
+            self.open(width, 844)
+            self.assertLessEqual(
+                self.browser.value('document.documentElement.scrollWidth'),
+                width)
+        self.keep('phone')
+
+    def test_it_is_dark_where_that_is_wanted(self):
+        colors = []
+        for scheme in ('light', 'dark'):
+            self.browser.call('Emulation.setEmulatedMedia', features=[
+                {'name': 'prefers-color-scheme', 'value': scheme}])
+            self.open(390, 844)
+            self.keep(scheme)
+            colors.append(sum(map(int, self.browser.value(
+                'getComputedStyle(document.body).backgroundColor.slice(4, -1)')
+                .split(','))))
+        light, dark = colors
+        self.assertGreater(light, 600)
+        self.assertLess(dark, 150)
+
+    def test_tables_have_headings_for_those_who_cannot_see_them(self):
+        self.open()
+        for broken in ('table:not(:has(caption))', 'table:not(:has(thead th))',
+                       'th:not([scope])', 'svg[role=img]:not(:has(title))',
+                       'section h2:empty'):
+            self.assertEqual(self.browser.value(
+                f'document.querySelectorAll({broken!r}).length'), 0, broken)
+
+    def test_it_says_when_nobody_answers_any_more(self):
+        self.open()
+        self.run_.close()
+        poll_until(lambda: self.browser.value(
+            'document.getElementById("state").textContent') ==
+            'no answer from spanfix', 'the page says so')
+
+
+if __name__ == '__main__':
+    sys.exit(support.main())
