@@ -72,6 +72,7 @@ MHD_Result Send(MHD_Connection* connection, const HttpAnswer& answer) {
 }
 
 // Called when the headers are there, and again for the rest of the request.
+// NOLINTNEXTLINE(readability-function-size): the library wants so many.
 MHD_Result Answer(void* server, MHD_Connection* connection, const char* url,
                   const char* method, const char* /*version*/,
                   const char* /*upload*/, std::size_t* upload_octets,

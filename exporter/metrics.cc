@@ -27,9 +27,15 @@ void OfEach(const RunSnapshot& run, PrometheusText& text,
   }
 }
 
-void Whole(const RunSnapshot& run, PrometheusText& text, std::string_view name,
-           std::string_view type, std::string_view help, const Value& value) {
-  text.Family(name, type, help);
+struct Family {
+  std::string_view name;
+  std::string_view type;
+  std::string_view help;
+};
+
+void Whole(const RunSnapshot& run, PrometheusText& text, const Family& family,
+           const Value& value) {
+  text.Family(family.name, family.type, family.help);
   OfEach(run, text, {}, value);
 }
 
@@ -53,20 +59,23 @@ void AddProcess(const RunSnapshot& run, PrometheusText& text) {
 }
 
 void AddPackets(const RunSnapshot& run, PrometheusText& text) {
-  Whole(run, text, "spanfix_packets_seen_total", kCounter,
-        "Packets that were captured.",
+  Whole(run, text,
+        {"spanfix_packets_seen_total", kCounter, "Packets that were captured."},
         [](const auto& capture) { return capture.packets_seen; });
   text.Family("spanfix_wire_bytes_total", kCounter,
               "Octets of the packets that were captured, on the wire.");
   text.Sample({}, run.traffic.octets_seen);
-  Whole(run, text, "spanfix_packets_in_records_total", kCounter,
-        "Packets that records were made of.",
+  Whole(run, text,
+        {"spanfix_packets_in_records_total", kCounter,
+         "Packets that records were made of."},
         [](const auto& capture) { return capture.packets_in_records; });
-  Whole(run, text, "spanfix_ip_bytes_in_records_total", kCounter,
-        "Octets of IP that records were made of.",
+  Whole(run, text,
+        {"spanfix_ip_bytes_in_records_total", kCounter,
+         "Octets of IP that records were made of."},
         [](const auto& capture) { return capture.octets_in_records; });
-  Whole(run, text, "spanfix_packets_in_live_flows", kGauge,
-        "Packets that are counted, but not yet in a record.",
+  Whole(run, text,
+        {"spanfix_packets_in_live_flows", kGauge,
+         "Packets that are counted, but not yet in a record."},
         [](const auto& capture) { return capture.packets_live; });
 
   text.Family("spanfix_packets_left_out_total", kCounter,
@@ -117,7 +126,8 @@ std::string_view EndReasonOf(tracker::EndReason cause) {
 }
 
 void AddFlows(const RunSnapshot& run, PrometheusText& text) {
-  Whole(run, text, "spanfix_flows_created_total", kCounter, "Flows that began.",
+  Whole(run, text,
+        {"spanfix_flows_created_total", kCounter, "Flows that began."},
         [](const auto& capture) { return capture.tracker.flows_created; });
   text.Family("spanfix_flows_ended_total", kCounter,
               "Flows that ended, by flowEndReason and flowEndCause.");
@@ -132,16 +142,18 @@ void AddFlows(const RunSnapshot& run, PrometheusText& text) {
          {"cause", std::string(tracker::Name(cause))}},
         [cause](const auto& capture) { return capture.tracker.Ended(cause); });
   }
-  Whole(run, text, "spanfix_flows_live", kGauge, "Flows that go on.",
+  Whole(run, text, {"spanfix_flows_live", kGauge, "Flows that go on."},
         [](const auto& capture) { return capture.flows_live; });
   text.Family("spanfix_flows_limit", kGauge,
               "Live flows that there is room for: --max-flows.");
   text.Sample({}, std::uint64_t{run.max_flows});
-  Whole(run, text, "spanfix_active_timeouts_total", kCounter,
-        "Records of flows that went on.",
+  Whole(run, text,
+        {"spanfix_active_timeouts_total", kCounter,
+         "Records of flows that went on."},
         [](const auto& capture) { return capture.tracker.intervals_reported; });
-  Whole(run, text, "spanfix_fragments_held", kGauge,
-        "Fragments that wait for the first of their datagram.",
+  Whole(run, text,
+        {"spanfix_fragments_held", kGauge,
+         "Fragments that wait for the first of their datagram."},
         [](const auto& capture) { return capture.fragments.held; });
   text.Family("spanfix_fragments_without_ports_total", kCounter,
               "Fragments that were counted on ports 0, by reason.");
@@ -151,8 +163,9 @@ void AddFlows(const RunSnapshot& run, PrometheusText& text) {
              std::string(tracker::Name(static_cast<tracker::Orphan>(i)))}},
            [i](const auto& capture) { return capture.fragments.orphans[i]; });
   }
-  Whole(run, text, "spanfix_records_overrun_total", kCounter,
-        "Records that found no room on their way to the export thread.",
+  Whole(run, text,
+        {"spanfix_records_overrun_total", kCounter,
+         "Records that found no room on their way to the export thread."},
         [](const auto& capture) { return capture.records_overrun; });
 }
 
@@ -160,20 +173,22 @@ using Output = std::pair<std::string, DeliveryCounts>;
 
 void OfEachCollector(
     const std::vector<Output>& outputs, PrometheusText& text,
-    std::string_view name, std::string_view type, std::string_view help,
+    const Family& family,
     const std::function<std::uint64_t(const DeliveryCounts&)>& value) {
-  text.Family(name, type, help);
+  text.Family(family.name, family.type, family.help);
   for (const auto& [collector, counts] : outputs) {
     text.Sample({{"collector", collector}}, value(counts));
   }
 }
 
 void AddCollectors(const std::vector<Output>& outputs, PrometheusText& text) {
-  OfEachCollector(outputs, text, "spanfix_collector_records_made_total",
-                  kCounter, "Records for the collector, as it counts them.",
+  OfEachCollector(outputs, text,
+                  {"spanfix_collector_records_made_total", kCounter,
+                   "Records for the collector, as it counts them."},
                   [](const auto& counts) { return counts.made; });
-  OfEachCollector(outputs, text, "spanfix_collector_records_sent_total",
-                  kCounter, "Records that were handed over to the network.",
+  OfEachCollector(outputs, text,
+                  {"spanfix_collector_records_sent_total", kCounter,
+                   "Records that were handed over to the network."},
                   [](const auto& counts) { return counts.sent; });
   text.Family("spanfix_collector_records_dropped_total", kCounter,
               "Records that were not sent, by reason.");
@@ -182,16 +197,18 @@ void AddCollectors(const std::vector<Output>& outputs, PrometheusText& text) {
       text.Sample({{"collector", collector}, {"reason", reason}}, count);
     }
   }
-  OfEachCollector(outputs, text, "spanfix_collector_records_queued", kGauge,
-                  "Records that wait to be sent.",
+  OfEachCollector(outputs, text,
+                  {"spanfix_collector_records_queued", kGauge,
+                   "Records that wait to be sent."},
                   [](const auto& counts) { return counts.Waiting(); });
-  OfEachCollector(outputs, text, "spanfix_collector_records_repeated_total",
-                  kCounter,
-                  "Records that were sent again after a lost connection.",
+  OfEachCollector(outputs, text,
+                  {"spanfix_collector_records_repeated_total", kCounter,
+                   "Records that were sent again after a lost connection."},
                   [](const auto& counts) { return counts.repeated; });
   OfEachCollector(
-      outputs, text, "spanfix_collector_up", kGauge,
-      "0 while a connection cannot be made or was lost, else 1.",
+      outputs, text,
+      {"spanfix_collector_up", kGauge,
+       "0 while a connection cannot be made or was lost, else 1."},
       [](const auto& counts) { return counts.away_since ? 0U : 1U; });
 }
 

@@ -7,6 +7,6 @@ namespace exporter {
 
 // status_page.html, as it is in the source, with @NONCE@ for the answer's
 // nonce.
-extern const std::string_view kStatusPage;
+std::string_view StatusPage();
 
 }  // namespace exporter

@@ -55,7 +55,7 @@ std::string Nonce() {
 HttpAnswer Page() {
   constexpr std::string_view kPlace = "@NONCE@";
   const std::string nonce = Nonce();
-  std::string page(kStatusPage);
+  std::string page(StatusPage());
   for (std::size_t at = page.find(kPlace); at != std::string::npos;
        at = page.find(kPlace, at)) {
     page.replace(at, kPlace.size(), nonce);

@@ -139,9 +139,9 @@ TEST(TrafficWatch, LooksAtAShareOfManyPacketsAndScalesIt) {
   EXPECT_GT(report.interval, 4U);
   // The generator has a fixed seed: no luck in it.
   EXPECT_NEAR(static_cast<double>(report.conversations[0].octets),
-              kPackets * 3 / 4 * 128, kPackets * 128 / 20.0);
+              0.75 * kPackets * 128, 0.05 * kPackets * 128);
   EXPECT_NEAR(static_cast<double>(report.conversations[1].octets),
-              kPackets / 4 * 128, kPackets * 128 / 20.0);
+              0.25 * kPackets * 128, 0.05 * kPackets * 128);
 }
 
 TEST(TrafficWatch, LooksIntoTunnelsWhenAsked) {
