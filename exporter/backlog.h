@@ -27,6 +27,9 @@ class Backlog {
   [[nodiscard]] bool HasRoomFor(std::size_t octets) const {
     return octets_ + octets <= most_octets_;
   }
+  [[nodiscard]] std::size_t Octets() const { return octets_; }
+  // The oldest one; there is one.
+  [[nodiscard]] const KeptMessage& Front() const { return messages_.front(); }
   // Behind all others. Returns how many records had to go for it.
   std::uint64_t Add(std::span<const std::uint8_t> octets,
                     std::uint64_t flow_records) {

@@ -2,6 +2,7 @@
 #include "exporter/collector.h"
 
 #include <algorithm>
+#include <limits>
 #include <thread>
 #include <utility>
 
@@ -13,9 +14,17 @@ using tracker::Timestamp;
 constexpr std::chrono::seconds kLongestPause{32};
 // For a collector that is away: about a minute of 5000 records a second.
 constexpr std::size_t kBacklogOctets = std::size_t{64} << 20;
+// What goes from the queue at once while records come: with each record, and
+// five times a second; and at the end of a run that has a spool for the rest.
+constexpr std::size_t kShareOfRecord = 64 << 10;
+constexpr std::size_t kShareOfTick = 16 << 20;
+constexpr std::size_t kLastShare = 64 << 20;
+constexpr std::size_t kAll = std::numeric_limits<std::size_t>::max();
 // How long a capture, or the end of a run, waits for it, and how many of its
 // connections may break before it is given up.
 constexpr std::chrono::seconds kPatience{10};
+// The same of a capture where a spool has the rest.
+constexpr std::chrono::seconds kLittlePatience{1};
 constexpr std::chrono::milliseconds kBetweenAttempts{50};
 constexpr int kMostConnections = 100;
 // How long a record may wait for others to fill its message.
@@ -31,7 +40,7 @@ Collector::Collector(CollectorUrl url, std::unique_ptr<Encoder> encoder,
       transport_(std::move(transport)),
       batch_(transport_->LargestBatch()),
       statistics_(std::move(statistics)),
-      backlog_(kBacklogOctets),
+      queue_(kBacklogOctets),
       patient_(patient) {}
 
 MessageSink Collector::SinkAt(Timestamp now) {
@@ -52,7 +61,17 @@ std::string Collector::Notice() const {
     case ExportVersion::kIpfix:
       break;
   }
+  if (const Spool* spool = queue_.GetSpool();
+      spool != nullptr && !spool->Notice().empty()) {
+    return begin + "spool: " + spool->Notice();
+  }
   return "";
+}
+
+DeliveryCounts Collector::Counts() const {
+  DeliveryCounts counts = counts_;
+  queue_.Count(counts);
+  return counts;
 }
 
 void Collector::Add(const templates::FlowRecord& record, Timestamp now) {
@@ -82,6 +101,12 @@ void Collector::AddOne(const templates::FlowRecord& record, Timestamp now) {
     waiting_ = true;
     oldest_waiting_ = now;
   }
+  CatchUp(now, kShareOfRecord);
+}
+
+void Collector::EndBurst(Timestamp now) {
+  SendBatch(now);
+  CatchUp(now, Share());
 }
 
 void Collector::Tick(Timestamp now) {
@@ -90,18 +115,23 @@ void Collector::Tick(Timestamp now) {
     encoder_->Flush(SinkAt(now));
   }
   SendBatch(now);
+  CatchUp(now, Share());
+  queue_.Release(transport_->Undelivered());
+  queue_.Flush();
 }
 
 void Collector::Finish(Timestamp now) {
+  finishing_ = true;
   // A run without flows still says what a flow would look like.
   if (!templates_sent_) {
     Connect(now);
   }
   encoder_->Flush(SinkAt(now));
   SendBatch(now);
+  CatchUp(now, Share());
   SendStatistics(now);
   TakeLateError();
-  std::error_code error = transport_->Close();
+  const std::error_code error = transport_->Close();
   if (!transport_->ComesAgain()) {
     if (error && last_sent_ > 0) {
       counts_.sent -= last_sent_;
@@ -110,21 +140,42 @@ void Collector::Finish(Timestamp now) {
     return;
   }
   KeepUndelivered();
+  FinishQueue(now, error);
+}
+
+// Without a spool, what is left has this chance only.
+void Collector::FinishQueue(Timestamp now, std::error_code error) {
+  const bool spools = queue_.GetSpool() != nullptr;
   const auto delivered = [&] {
-    if (templates_sent_ && backlog_.Empty()) {
+    if (templates_sent_ && (queue_.Empty() || (spools && !patient_))) {
       if (transport_->IsOpen()) {
         SendStatistics(now);  // the connection before may have lost them
       }
       error = transport_->Close();
       KeepUndelivered();
+      return queue_.Empty() || (spools && !error);
     }
-    return backlog_.Empty();
+    return queue_.Empty();
   };
-  if (!Reconnect(now, delivered)) {
-    while (!backlog_.Empty()) {
-      Drop(backlog_.Take().flow_records, last_error_ ? last_error_ : error);
-    }
+  const bool rest_stays = spools && !patient_ && templates_sent_ && !error;
+  if (!rest_stays) {
+    const std::chrono::seconds little =
+        patient_ ? kLittlePatience : std::chrono::seconds{0};
+    static_cast<void>(Reconnect(now, spools ? little : kPatience, delivered));
   }
+  const std::error_code why = last_error_ ? last_error_ : error;
+  queue_.Close(why ? why.message() : "not connected");
+  queue_.Release(0);
+}
+
+std::size_t Collector::Share() const {
+  if (patient_) {
+    return kAll;
+  }
+  if (!finishing_) {
+    return kShareOfTick;
+  }
+  return queue_.GetSpool() != nullptr ? kLastShare : kAll;
 }
 
 void Collector::RefreshTemplates(Timestamp now) {
@@ -134,6 +185,7 @@ void Collector::RefreshTemplates(Timestamp now) {
     WaitForRoom(now);
     return;
   }
+  FollowName(now);
   if (url_.template_refresh == std::chrono::seconds{0} || now < next_refresh_) {
     return;
   }
@@ -142,6 +194,30 @@ void Collector::RefreshTemplates(Timestamp now) {
   } else if (url_.scheme == Scheme::kTcp && statistics_.live) {
     next_refresh_ = now + url_.template_refresh;
     SendStatistics(now);
+  }
+}
+
+std::chrono::seconds Collector::LookUpInterval() const {
+  constexpr std::chrono::seconds kLongest{60};
+  return url_.template_refresh == std::chrono::seconds{0}
+             ? kLongest
+             : std::min(url_.template_refresh, kLongest);
+}
+
+// A capture is read faster than names change.
+void Collector::FollowName(Timestamp now) {
+  if (url_.scheme != Scheme::kUdp || patient_ || now < next_look_up_) {
+    return;
+  }
+  const bool first = next_look_up_ == Timestamp{};
+  next_look_up_ = now + LookUpInterval();
+  if (first) {
+    return;
+  }
+  SendBatch(now);
+  TakeLateError();
+  if (transport_->ResolveAgain()) {
+    SendTemplates(now);
   }
 }
 
@@ -158,13 +234,14 @@ void Collector::Connect(Timestamp now) {
       RetryLater(now);
       return;
     }
-    if (!backlog_.Empty()) {
+    if (!queue_.Empty()) {
       encoder_->Flush(SinkAt(now));  // behind what came before
     }
     encoder_->Restart();
+    handed_ = {};
   }
   SendTemplates(now);
-  SendBacklog(now);
+  CatchUp(now, Share());
 }
 
 // At once after a connection that had worked, then with longer and longer
@@ -199,9 +276,7 @@ void Collector::SendStatistics(Timestamp now) {
                               .messages = sent_messages_,
                               .octets = sent_octets_,
                               .flow_records = counts_.sent};
-  for (const auto& [reason, count] : counts_.dropped) {
-    statistics.dropped_records += count;
-  }
+  statistics.dropped_records = Counts().Dropped() + lost_before_;
   encoder_->WriteStatistics(statistics, now, SinkAt(now));
   SendBatch(now);
 }
@@ -213,13 +288,12 @@ void Collector::Gather(const Message& message, Timestamp now) {
   if (!batch_.HasRoomFor(message)) {
     SendBatch(now);
   }
-  if (!templates_sent_) {
-    if (!Keep(message.octets, message.flow_records)) {
-      Drop(message.flow_records, last_error_);
-    }
+  if (!templates_sent_ || (message.flow_records > 0 && !queue_.Empty())) {
+    Keep(message);
     return;
   }
   batch_.Add(message);
+  handed_.own += message.flow_records > 0 ? 1 : 0;
   if (batch_.Full()) {
     SendBatch(now);
   }
@@ -242,7 +316,8 @@ void Collector::SendBatch(Timestamp now) {
     sent_messages_ += messages - batch_.Entries().size();
     sent_octets_ += octets - batch_.Octets().size();
     if (const std::uint64_t sent = waiting - batch_.FlowRecords(); sent > 0) {
-      counts_.sent += sent;
+      RecordAccount& counts = sending_earlier_ ? counts_.earlier : counts_;
+      counts.sent += sent;
       last_sent_ += sent;
       pause_ = std::chrono::seconds{0};
     }
@@ -271,23 +346,23 @@ void Collector::GiveUp(const std::error_code& error, Timestamp now) {
   batch_.Pop(batch_.Entries().size());
 }
 
-bool Collector::Keep(std::span<const std::uint8_t> octets,
-                     std::uint64_t flow_records) {
+void Collector::Keep(const Message& message) {
+  if (message.flow_records == 0) {
+    return;  // the next connection has its own
+  }
   if (!transport_->ComesAgain()) {
-    return false;
+    Drop(message.flow_records, last_error_);
+    return;
   }
-  if (flow_records > 0) {
-    Drop(backlog_.Add(octets, flow_records), "queue full");
+  if (templates_sent_) {
+    encoder_->TakeBack(message.flow_records);
   }
-  return true;
+  queue_.Add(message.octets, message.flow_records);
 }
 
 void Collector::KeepUndelivered() {
   std::vector<KeptMessage> messages = transport_->TakeUnread();
-  for (const KeptMessage& message : messages) {
-    counts_.sent -= message.flow_records;
-    counts_.repeated += message.flow_records;
-  }
+  const std::size_t unread = messages.size();
   if (transport_->ComesAgain()) {
     for (; !batch_.Empty(); batch_.Pop(1)) {
       if (const auto records = batch_.Entries().front().flow_records;
@@ -297,19 +372,37 @@ void Collector::KeepUndelivered() {
       }
     }
   }
-  backlog_.AddBefore(std::move(messages));
+  const std::size_t earlier =
+      messages.size() - std::min(messages.size(), handed_.own);
+  for (std::size_t i = 0; i < unread; ++i) {
+    RecordAccount& counts = i < earlier ? counts_.earlier : counts_;
+    counts.sent -= messages[i].flow_records;
+    counts_.repeated += messages[i].flow_records;
+  }
+  queue_.AddBefore(std::move(messages), earlier);
 }
 
-void Collector::SendBacklog(Timestamp now) {
-  while (templates_sent_ && !backlog_.Empty()) {
-    KeptMessage message = backlog_.Take();
+void Collector::CatchUp(Timestamp now, std::size_t octets) {
+  if (!templates_sent_ || queue_.Empty()) {
+    return;
+  }
+  SendBatch(now);  // it came before
+  while (templates_sent_ && octets > 0) {
+    std::optional<SpooledMessage> next = queue_.Take();
+    if (!next) {
+      break;
+    }
+    KeptMessage& message = next->message;
+    octets -= std::min(octets, message.octets.size());
     const auto records = static_cast<std::uint32_t>(message.flow_records);
     encoder_->Renumber(message.octets, records);
-    Gather({.octets = message.octets, .flow_records = records}, now);
-    if (backlog_.Empty()) {
-      SendBatch(now);
-    }
+    batch_.Add({.octets = message.octets, .flow_records = records});
+    ++handed_.Of(next->earlier);
+    sending_earlier_ = next->earlier;
+    SendBatch(now);
+    sending_earlier_ = false;
   }
+  queue_.Release(transport_->Undelivered());
 }
 
 // Once for each time that the collector is away.
@@ -317,24 +410,28 @@ void Collector::WaitForRoom(Timestamp now) {
   if (templates_sent_) {
     patience_spent_ = false;
   } else if (patient_ && !patience_spent_ && transport_->ComesAgain() &&
-             !backlog_.HasRoomFor(url_.max_message_octets)) {
-    patience_spent_ = !Reconnect(now, [&] { return backlog_.Empty(); });
+             !queue_.HasRoomFor(url_.max_message_octets)) {
+    patience_spent_ =
+        !Reconnect(now, kPatience, [&] { return queue_.Empty(); });
   }
 }
 
 template <typename Done>
-bool Collector::Reconnect(Timestamp now, Done done) {
+bool Collector::Reconnect(Timestamp now, std::chrono::seconds patience,
+                          Done done) {
   using std::chrono::steady_clock;
-  auto end = steady_clock::now() + kPatience;
+  auto end = steady_clock::now() + patience;
   for (int connections = 0; !done();) {
-    if (steady_clock::now() >= end || connections == kMostConnections) {
+    if (connections == kMostConnections) {
       return false;
     }
     next_attempt_ = {};
     Connect(now);
     if (templates_sent_) {
-      end = steady_clock::now() + kPatience;
+      end = steady_clock::now() + patience;
       ++connections;
+    } else if (steady_clock::now() >= end) {
+      return false;
     } else {
       std::this_thread::sleep_for(kBetweenAttempts);
     }
@@ -352,7 +449,8 @@ void Collector::TakeLateError() {
 
 void Collector::Drop(std::uint64_t records, const std::string& why) {
   if (records > 0) {
-    counts_.dropped[why] += records;
+    RecordAccount& counts = sending_earlier_ ? counts_.earlier : counts_;
+    counts.dropped[why] += records;
   }
 }
 

@@ -2,9 +2,13 @@
 // One collector's session: its encoder, its connection and its counters.
 #pragma once
 
+#include <cstddef>
+#include <cstdint>
 #include <memory>
+#include <utility>
 
 #include "exporter/collector_url.h"
+#include "exporter/delivery_queue.h"
 #include "exporter/encoder.h"
 #include "exporter/message_batch.h"
 #include "exporter/output.h"
@@ -16,8 +20,10 @@ namespace exporter {
 // Templates go first on every connection, and again every template_refresh over
 // UDP (RFC 7011 section 8.4). A broken connection is opened again after a pause
 // that doubles up to half a minute. If it may come again, what comes meanwhile
-// waits in a bounded backlog, and what the collector may not have read goes
-// again, renumbered, behind the new templates; else it is counted as dropped.
+// waits in a bounded queue, in memory or in a spool, and what the collector may
+// not have read goes again, renumbered, behind the new templates; else it is
+// counted as dropped. What is new waits behind what is in the queue, which is
+// sent a share at a time while an interface is captured.
 // Statistics go behind the templates, over TCP as often as templates over UDP,
 // and at the end.
 //
@@ -33,10 +39,17 @@ class Collector final : public Output {
             std::unique_ptr<Transport> transport, bool patient = false,
             StatisticsSource statistics = {});
 
+  // Before the first record: what cannot be delivered goes there, and what it
+  // has is delivered first.
+  void SetSpool(std::unique_ptr<Spool> spool) {
+    queue_.SetSpool(std::move(spool));
+  }
+
   void Add(const templates::FlowRecord& record,
            tracker::Timestamp now) override;
-  void EndBurst(tracker::Timestamp now) override { SendBatch(now); }
+  void EndBurst(tracker::Timestamp now) override;
   void Tick(tracker::Timestamp now) override;
+  void SetLostBefore(std::uint64_t records) override { lost_before_ = records; }
   void Finish(tracker::Timestamp now) override;
   [[nodiscard]] std::uint64_t RecordsFor(
       const templates::FlowRecord& record) const override {
@@ -44,13 +57,15 @@ class Collector final : public Output {
                                : (record.packets > 0 ? 1U : 0U) +
                                      (record.reverse_packets > 0 ? 1U : 0U);
   }
-  [[nodiscard]] DeliveryCounts Counts() const override { return counts_; }
+  [[nodiscard]] DeliveryCounts Counts() const override;
   [[nodiscard]] std::string Name() const override { return url_.text; }
   [[nodiscard]] std::string Notice() const override;
 
  private:
   void AddOne(const templates::FlowRecord& record, tracker::Timestamp now);
   void RefreshTemplates(tracker::Timestamp now);
+  // Now and then, over UDP: where the collector's name points.
+  void FollowName(tracker::Timestamp now);
   void Gather(const Message& message, tracker::Timestamp now);
   void SendBatch(tracker::Timestamp now);
   // The front message of the batch did not go.
@@ -64,16 +79,23 @@ class Collector final : public Output {
   void TakeLateError();
   void Drop(std::uint64_t records, const std::string& why);
   void Drop(std::uint64_t records, const std::error_code& error);
-  // Into the backlog; false: the connection is of a kind that has none.
-  bool Keep(std::span<const std::uint8_t> octets, std::uint64_t flow_records);
+  // A message that cannot go now: into the queue, or dropped where the
+  // connection is of a kind that has none.
+  void Keep(const Message& message);
   // Of the lost connection: what is unread, then what was not handed over.
   void KeepUndelivered();
-  void SendBacklog(tracker::Timestamp now);
+  // From the queue, about so many octets.
+  void CatchUp(tracker::Timestamp now, std::size_t octets);
+  // At once: all, unless an interface is captured.
+  [[nodiscard]] std::size_t Share() const;
   void WaitForRoom(tracker::Timestamp now);
-  // Tries again, now and then, as long as `done` is false. False: it was in
-  // vain for kPatience.
+  void FinishQueue(tracker::Timestamp now, std::error_code error);
+  // Tries once, and again as long as `done` is false. False: it was in vain
+  // for `patience`.
   template <typename Done>
-  bool Reconnect(tracker::Timestamp now, Done done);
+  bool Reconnect(tracker::Timestamp now, std::chrono::seconds patience,
+                 Done done);
+  [[nodiscard]] std::chrono::seconds LookUpInterval() const;
   [[nodiscard]] MessageSink SinkAt(tracker::Timestamp now);
 
   CollectorUrl url_;
@@ -85,6 +107,7 @@ class Collector final : public Output {
   std::uint64_t sent_messages_ = 0;
   std::uint64_t sent_octets_ = 0;
   tracker::Timestamp next_refresh_;
+  tracker::Timestamp next_look_up_;
   tracker::Timestamp oldest_waiting_;  // when the message was begun
   bool waiting_ = false;               // records are in the encoder
   bool templates_sent_ = false;        // on this connection, or in the batch
@@ -92,7 +115,13 @@ class Collector final : public Output {
   std::chrono::seconds pause_{0};
   std::error_code last_error_;
   std::uint64_t last_sent_ = 0;  // records of the last batch
-  Backlog backlog_;
+  DeliveryQueue queue_;
+  // Messages of flow records in the batch and before it, of this connection:
+  // those of earlier runs went first.
+  OfBothRuns<std::size_t> handed_;
+  bool sending_earlier_ = false;  // in the batch
+  std::uint64_t lost_before_ = 0;
+  bool finishing_ = false;
   bool patient_;
   bool patience_spent_ = false;
 };

@@ -55,15 +55,48 @@ bool AnyShowsOwnElements(const Options& options) {
              [](const CollectorUrl& url) { return url.profile.own_elements; });
 }
 
+std::optional<SpoolDirectory> OpenSpool(const Options& options) {
+  return options.spool.empty()
+             ? std::nullopt
+             : std::make_optional<SpoolDirectory>(options.spool);
+}
+
+// Of the collector of `url`, if that may have one.
+std::optional<SpoolOptions> SpoolFor(const CollectorUrl& url,
+                                     const Options& options,
+                                     const std::optional<SpoolDirectory>& spool,
+                                     const DeliveryHooks& hooks) {
+  if (!spool || !MaySpool(url)) {
+    return std::nullopt;
+  }
+  for (const CollectorUrl& other : options.collectors) {
+    if (&other == &url) {
+      break;
+    }
+    if (MaySpool(other) && spool->Of(other) == spool->Of(url)) {
+      throw SetupError("--spool: the collectors '" + other.text + "' and '" +
+                       url.text +
+                       "' would have one spool; give the second another "
+                       "domain, as in ?domain=2");
+    }
+  }
+  SpoolOptions own;
+  own.directory = spool->Of(url);
+  own.most_octets = options.spool_octets;
+  own.say = hooks.say;
+  return own;
+}
+
 // A collector may be slow. While an interface is captured, nothing waits for
 // it, and no other output ever does.
 std::unique_ptr<Output> OpenNetworkCollector(
     const CollectorUrl& url, const Options& options, const Clock& clock,
-    const std::function<MeteringCounts()>& metering) {
+    const std::function<MeteringCounts()>& metering,
+    const std::optional<SpoolOptions>& spool) {
   const bool live = !options.interface.empty();
   const std::size_t outputs =
       options.collectors.size() + (options.format.has_value() ? 1 : 0);
-  std::unique_ptr<Output> collector = OpenCollector(url, live, metering);
+  std::unique_ptr<Output> collector = OpenCollector(url, live, metering, spool);
   if (!live && outputs == 1) {
     return collector;
   }
@@ -72,19 +105,21 @@ std::unique_ptr<Output> OpenNetworkCollector(
 }
 
 std::vector<std::unique_ptr<Output>> OpenOutputs(
-    const Options& options, const Clock& clock,
-    const std::function<MeteringCounts()>& metering) {
+    const Options& options, const Clock& clock, const DeliveryHooks& hooks,
+    const std::optional<SpoolDirectory>& spool) {
   const bool live = !options.interface.empty();
   std::vector<std::unique_ptr<Output>> outputs;
   for (const CollectorUrl& url : options.collectors) {
     if (url.scheme != Scheme::kFile) {
-      outputs.push_back(OpenNetworkCollector(url, options, clock, metering));
+      outputs.push_back(
+          OpenNetworkCollector(url, options, clock, hooks.metering,
+                               SpoolFor(url, options, spool, hooks)));
     }
   }
   for (const CollectorUrl& url : options.collectors) {
     if (url.scheme == Scheme::kFile) {
       RefuseToOverwrite(options, url);
-      outputs.push_back(OpenCollector(url, live, metering));
+      outputs.push_back(OpenCollector(url, live, hooks.metering));
     }
   }
   if (options.format) {
@@ -106,10 +141,11 @@ std::size_t Balanced(const Options& options) {
 }  // namespace
 
 Delivery::Delivery(const Options& options, const Clock& clock,
-                   const std::function<MeteringCounts()>& metering)
+                   const DeliveryHooks& hooks)
     : clock_(clock),
       live_(!options.interface.empty()),
-      outputs_(OpenOutputs(options, clock, metering)),
+      spool_(OpenSpool(options)),
+      outputs_(OpenOutputs(options, clock, hooks, spool_)),
       balanced_(Balanced(options)),
       community_id_(AnyShowsOwnElements(options)) {}
 

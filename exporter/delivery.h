@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -15,18 +16,25 @@
 #include "exporter/options.h"
 #include "exporter/output.h"
 #include "exporter/published.h"
+#include "exporter/spool_directory.h"
 #include "exporter/statistics.h"
 #include "exporter/summary.h"
 
 namespace exporter {
 
+// The threads that serve collectors call these.
+struct DeliveryHooks {
+  std::function<MeteringCounts()> metering;  // what collectors are told
+  // What happens, for the user: a line without its end. Optional.
+  std::function<void(const std::string&)> say;
+};
+
 class Delivery {
  public:
   // Opens the outputs, those that write files last, so that a run that cannot
-  // start leaves none behind. Throws SetupError. `metering` is what collectors
-  // are told of the capture; a thread that serves one asks.
+  // start leaves none behind. Throws SetupError.
   Delivery(const Options& options, const Clock& clock,
-           const std::function<MeteringCounts()>& metering);
+           const DeliveryHooks& hooks);
 
   // The export thread: serves the rings until all are closed and empty, and
   // sleeps at `doorbell`, which is theirs.
@@ -48,6 +56,7 @@ class Delivery {
 
   const Clock& clock_;
   bool live_;
+  std::optional<SpoolDirectory> spool_;
   std::vector<std::unique_ptr<Output>> outputs_;
   // So many of the first of them divide the flows; the others get them all.
   std::size_t balanced_;

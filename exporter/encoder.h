@@ -47,6 +47,9 @@ class Encoder {
   // about to go in this one: it gets the next sequence number.
   virtual void Renumber(std::span<std::uint8_t> message,
                         std::uint32_t flow_records) = 0;
+  // The message of `flow_records` that was handed over last does not go in this
+  // session: its numbers are free again.
+  virtual void TakeBack(std::uint32_t /*flow_records*/) {}
   // What a collector must have before it can read records: for the start, after
   // a reconnect, and from time to time over UDP. A message under construction
   // is finished, and comes out behind them.

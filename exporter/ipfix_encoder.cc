@@ -75,6 +75,10 @@ class IpfixEncoder final : public Encoder {
     flows_.AdvanceSequence(flow_records);
   }
 
+  void TakeBack(std::uint32_t flow_records) override {
+    flows_.AdvanceSequence(-flow_records);
+  }
+
   void WriteTemplates(Timestamp now, const MessageSink& sink) override {
     process_.WriteTemplates(now, sink);
     if (options_.profile.element_types) {

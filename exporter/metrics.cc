@@ -199,8 +199,16 @@ void AddCollectors(const std::vector<Output>& outputs, PrometheusText& text) {
   }
   OfEachCollector(outputs, text,
                   {"spanfix_collector_records_queued", kGauge,
-                   "Records that wait to be sent."},
-                  [](const auto& counts) { return counts.Waiting(); });
+                   "Records that wait in memory to be sent."},
+                  [](const auto& counts) { return counts.Queued(); });
+  OfEachCollector(outputs, text,
+                  {"spanfix_collector_records_spooled", kGauge,
+                   "Records of this run that wait in the spool."},
+                  [](const auto& counts) { return counts.spooled; });
+  OfEachCollector(outputs, text,
+                  {"spanfix_collector_records_of_earlier_runs_spooled", kGauge,
+                   "Records of earlier runs that wait in the spool."},
+                  [](const auto& counts) { return counts.earlier.spooled; });
   OfEachCollector(outputs, text,
                   {"spanfix_collector_records_repeated_total", kCounter,
                    "Records that were sent again after a lost connection."},

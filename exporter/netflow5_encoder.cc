@@ -55,6 +55,9 @@ class Netflow5Encoder final : public Encoder {
     PutNetworkOrder(sequence_, message.data() + kSequenceAt);
     sequence_ += flow_records;
   }
+  void TakeBack(std::uint32_t flow_records) override {
+    sequence_ -= flow_records;
+  }
 
   // There are none.
   void WriteTemplates(Timestamp /*now*/, const MessageSink& sink) override {

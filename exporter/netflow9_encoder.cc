@@ -141,6 +141,7 @@ class Netflow9Encoder final : public Encoder {
     constexpr std::size_t kSequenceAt = 12;  // RFC 3954 section 5.1
     PutNetworkOrder(sequence_++, message.data() + kSequenceAt);
   }
+  void TakeBack(std::uint32_t /*flow_records*/) override { --sequence_; }
 
   void WriteTemplates(Timestamp now, const MessageSink& sink) override {
     const std::uint64_t seconds = WholeSeconds(Milliseconds(now));

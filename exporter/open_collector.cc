@@ -9,6 +9,7 @@
 
 #include "exporter/collector.h"
 #include "exporter/ipfix_encoder.h"
+#include "exporter/ipfix_framing.h"
 #include "exporter/netflow5_encoder.h"
 #include "exporter/netflow9_encoder.h"
 #include "exporter/protobuf_output.h"
@@ -70,9 +71,14 @@ std::unique_ptr<Encoder> MakeEncoder(const CollectorUrl& url) {
 
 }  // namespace
 
+bool MaySpool(const CollectorUrl& url) {
+  return url.scheme != Scheme::kUdp && url.scheme != Scheme::kFile;
+}
+
 std::unique_ptr<Output> OpenCollector(
     const CollectorUrl& url, bool live,
-    const std::function<MeteringCounts()>& metering) {
+    const std::function<MeteringCounts()>& metering,
+    const std::optional<SpoolOptions>& spool) {
   if (url.protobuf) {
     return OpenProtobufOutput(url);
   }
@@ -89,13 +95,18 @@ std::unique_ptr<Output> OpenCollector(
       break;
   }
   if (const std::error_code error = transport->Open();
-      error && (!live || url.scheme != Scheme::kTcp)) {
+      error && !spool && (!live || url.scheme != Scheme::kTcp)) {
     throw SetupError("collector '" + url.text +
                      "': cannot connect: " + error.message());
   }
-  return std::make_unique<Collector>(
+  auto collector = std::make_unique<Collector>(
       url, MakeEncoder(url), std::move(transport), !live,
       StatisticsSource{.metering = metering, .live = live});
+  if (spool) {
+    collector->SetSpool(
+        std::make_unique<Spool>(*spool, MakeIpfixFraming(MakeEncoder(url))));
+  }
+  return collector;
 }
 
 }  // namespace exporter

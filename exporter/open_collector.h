@@ -4,18 +4,25 @@
 
 #include <functional>
 #include <memory>
+#include <optional>
 
 #include "exporter/collector_url.h"
 #include "exporter/output.h"
+#include "exporter/spool.h"
 #include "exporter/statistics.h"
 
 namespace exporter {
 
-// Resolves, connects, makes files. Throws SetupError. With `live`, a TCP
-// collector that refuses now may come later; without, UDP is paced unless the
-// URL says otherwise. `metering` is what statistics are made of.
+// Whether --spool is for it: over UDP nobody knows what did not arrive.
+bool MaySpool(const CollectorUrl& url);
+
+// Resolves, connects, makes files. Throws SetupError. With `live`, or where
+// there is a spool, a TCP collector that refuses now may come later; without
+// `live`, UDP is paced unless the URL says otherwise. `metering` is what
+// statistics are made of.
 std::unique_ptr<Output> OpenCollector(
     const CollectorUrl& url, bool live,
-    const std::function<MeteringCounts()>& metering = {});
+    const std::function<MeteringCounts()>& metering = {},
+    const std::optional<SpoolOptions>& spool = {});
 
 }  // namespace exporter

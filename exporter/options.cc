@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <array>
+#include <charconv>
 #include <limits>
 #include <optional>
 #include <sstream>
@@ -12,6 +13,7 @@
 #include <boost/program_options.hpp>
 
 #include "exporter/config_file.h"
+#include "exporter/open_collector.h"
 #include "exporter/setup_error.h"
 #include "templates/definition_file.h"
 #include "templates/element.h"
@@ -58,6 +60,13 @@ po::options_description OutputOptions() {
       "balance",
       "divide the flows between the collectors by udp:// and tcp://, instead "
       "of sending each all of them")(
+      "spool", po::value<std::string>()->value_name("DIR"),
+      "what a collector by tcp:// cannot have now goes to files in this "
+      "directory, and to the collector when it is back, also in the next run")(
+      "spool-size",
+      po::value<std::string>()->default_value("1G")->value_name("OCTETS"),
+      "of the files of each collector, with k, M or G behind; beyond, the "
+      "oldest are dropped")(
       "write,w", po::value<std::string>()->value_name("FILE"),
       "write an IPFIX file (RFC 5655), - for the standard output")(
       "format", po::value<std::string>()->value_name("table|json"),
@@ -343,6 +352,55 @@ void SetInput(const po::variables_map& given, Options& options) {
   }
 }
 
+// "64M" -> 67108864; none: it is no size.
+std::optional<std::uint64_t> Octets(std::string_view text) {
+  constexpr std::string_view kUnits = "kMG";
+  unsigned shift = 0;
+  if (!text.empty()) {
+    if (const auto unit = kUnits.find(text.back());
+        unit != std::string_view::npos) {
+      shift = 10 * (static_cast<unsigned>(unit) + 1);
+      text.remove_suffix(1);
+    }
+  }
+  std::uint64_t number = 0;
+  const auto [end, error] =
+      std::from_chars(text.data(), text.data() + text.size(), number);
+  if (error != std::errc{} || end != text.data() + text.size() ||
+      number > std::numeric_limits<std::uint64_t>::max() >> shift) {
+    return std::nullopt;
+  }
+  return number << shift;
+}
+
+void SetSpool(const po::variables_map& given, Options& options) {
+  constexpr std::uint64_t kLeast = std::uint64_t{1} << 20;
+  constexpr std::uint64_t kMost = std::uint64_t{1} << 50;
+  const auto& size = given["spool-size"].as<std::string>();
+  const std::optional<std::uint64_t> octets = Octets(size);
+  if (!octets || *octets < kLeast || *octets > kMost) {
+    throw SetupError("--spool-size: must be octets from 1M up, as in 500M or " +
+                     std::string("10G, not '") + size + "'");
+  }
+  options.spool_octets = *octets;
+  if (given.count("spool") == 0) {
+    if (!given["spool-size"].defaulted()) {
+      throw SetupError("--spool-size: needs a --spool");
+    }
+    return;
+  }
+  options.spool = given["spool"].as<std::string>();
+  if (options.spool.empty()) {
+    throw SetupError("--spool: the directory is missing");
+  }
+  if (std::none_of(options.collectors.begin(), options.collectors.end(),
+                   MaySpool)) {
+    throw SetupError(
+        "--spool: needs a collector by tcp://; over UDP nobody "
+        "knows what did not arrive");
+  }
+}
+
 void SetOutput(const po::variables_map& given, Options& options) {
   const CollectorDefaults defaults = Defaults(given);
   if (given.count("collector") > 0) {
@@ -366,6 +424,7 @@ void SetOutput(const po::variables_map& given, Options& options) {
     throw SetupError(
         "--balance: needs two or more collectors by udp:// or tcp://");
   }
+  SetSpool(given, options);
   if (given.count("format") > 0) {
     options.format = FormatNamed(given["format"].as<std::string>());
   } else if (options.collectors.empty()) {

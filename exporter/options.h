@@ -27,6 +27,8 @@ struct Options {
   std::uint32_t sampling = 1;            // one packet of so many is taken
   std::vector<CollectorUrl> collectors;  // --collector and --write
   bool balance = false;  // each flow to one of those behind a network only
+  std::string spool;     // a directory; empty: there is none
+  std::uint64_t spool_octets = 0;  // of each collector
   // Also the standard output; always when there is no collector.
   std::optional<TextFormat> format;
   tracker::TrackerConfig tracker;

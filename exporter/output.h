@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <map>
+#include <numeric>
 #include <optional>
 #include <string>
 
@@ -12,28 +13,37 @@
 
 namespace exporter {
 
-// made = sent + sum(dropped) + records still waiting for their message; after
-// Finish() none are. Records as that output counts them: a profile for one
-// direction makes two of one conversation.
-struct DeliveryCounts {
+// made = sent + queued + spooled + dropped.
+struct RecordAccount {
+  [[nodiscard]] std::uint64_t Dropped() const {
+    return std::accumulate(
+        dropped.begin(), dropped.end(), std::uint64_t{0},
+        [](std::uint64_t sum, const auto& each) { return sum + each.second; });
+  }
+  // In memory: in a queue, or waiting for others to fill their message. After
+  // Finish() none are.
+  [[nodiscard]] std::uint64_t Queued() const {
+    return made - sent - spooled - Dropped();
+  }
+
   std::uint64_t made = 0;
   std::uint64_t sent = 0;
+  std::uint64_t spooled = 0;                     // on the disk
   std::map<std::string, std::uint64_t> dropped;  // by reason
+};
+
+// Records as that output counts them: a profile for one direction makes two of
+// one conversation.
+struct DeliveryCounts : RecordAccount {
+  // Those that the spool had of earlier runs when this one began, which are in
+  // none of the other numbers.
+  RecordAccount earlier;
   // Of those sent, how many went a second time, because a connection was lost
   // before it was sure that they had arrived.
   std::uint64_t repeated = 0;
   // There is a connection to make, and it could not be made, or was lost, then;
   // none: it works as far as anybody knows.
   std::optional<tracker::Timestamp> away_since;
-
-  // Records that are neither sent nor dropped yet.
-  [[nodiscard]] std::uint64_t Waiting() const {
-    std::uint64_t waiting = made - sent;
-    for (const auto& [reason, count] : dropped) {
-      waiting -= count;
-    }
-    return waiting;
-  }
 };
 
 // Used by the export thread only.
@@ -50,6 +60,9 @@ class Output {
   virtual void EndBurst(tracker::Timestamp /*now*/) {}
   // Time passes without records; called a few times a second.
   virtual void Tick(tracker::Timestamp now) = 0;
+  // So many records, as this output counts them, found no room on their way
+  // here since the start.
+  virtual void SetLostBefore(std::uint64_t /*records*/) {}
   // Delivers what is left. Nothing is added afterwards.
   virtual void Finish(tracker::Timestamp now) = 0;
 

@@ -42,7 +42,7 @@ void OutputThread::Add(const templates::FlowRecord& record, Timestamp now) {
   }
   if (place == nullptr) {
     ring_.WakeConsumer();
-    dropped_ += records;
+    dropped_.fetch_add(records, std::memory_order_relaxed);
     return;
   }
   *place = {record, now};
@@ -61,8 +61,9 @@ void OutputThread::Finish(Timestamp /*now*/) {
 DeliveryCounts OutputThread::Counts() const {
   DeliveryCounts counts = counts_.Latest();
   counts.made = added_;
-  if (dropped_ > 0) {
-    counts.dropped["queue full"] += dropped_;
+  if (const std::uint64_t dropped = dropped_.load(std::memory_order_relaxed);
+      dropped > 0) {
+    counts.dropped["queue full"] += dropped;
   }
   return counts;
 }
@@ -92,6 +93,7 @@ void OutputThread::Run() {
   now_ = live_ ? clock_.Now() : Timestamp{};
   Timestamp next_tick = now_ + kTick;
   while (!ring_.Drained()) {
+    output_->SetLostBefore(dropped_.load(std::memory_order_relaxed));
     Take();
     if (live_ && clock_.Now() >= next_tick) {
       now_ = clock_.Now();
@@ -106,6 +108,7 @@ void OutputThread::Run() {
       doorbell_.Wait(kTick, something_to_do);
     }
   }
+  output_->SetLostBefore(dropped_.load(std::memory_order_relaxed));
   output_->Finish(live_ ? clock_.Now() : now_);
   counts_.Publish(output_->Counts());
 }

@@ -70,7 +70,7 @@ class OutputThread final : public Output {
   Published<DeliveryCounts> counts_;
   // By the caller of Add(), in records as the output counts them.
   std::uint64_t added_ = 0;
-  std::uint64_t dropped_ = 0;
+  std::atomic<std::uint64_t> dropped_{0};  // read by the thread, too
 };
 
 }  // namespace exporter

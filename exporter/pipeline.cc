@@ -108,7 +108,12 @@ Pipeline::Pipeline(const Options& options, const Clock& clock)
       measurements_(MakeMeasurements(OpenSources(options, clock, stop_),
                                      options, clock, ended_)),
       status_(OpenStatusServer(options, clock)),
-      delivery_(options, clock, [this] { return Metered(Captured()); }) {}
+      delivery_(options, clock,
+                {.metering = [this] { return Metered(Captured()); },
+                 .say =
+                     [](const std::string& what) {
+                       Print("spanfix: " + what + '\n');
+                     }}) {}
 
 // Until `done` is readable. A signal ends the run; a second one ends it at
 // once.
@@ -251,8 +256,17 @@ int Pipeline::Outcome(const ExportReport& exported) const {
     status = 1;
   }
   for (const auto& [name, counts] : exported.outputs) {
-    if (!live_ && !counts.dropped.empty()) {
+    const std::uint64_t spooled = counts.spooled + counts.earlier.spooled;
+    if (spooled > 0) {
+      Print("spanfix: " + std::to_string(spooled) + " records for " + name +
+            " are in the spool, for the next run\n");
+    }
+    const bool dropped =
+        !counts.dropped.empty() || !counts.earlier.dropped.empty();
+    if (!live_ && dropped) {
       Print("spanfix: not all records were delivered to " + name + '\n');
+    }
+    if (!live_ && (dropped || spooled > 0)) {
       status = 1;
     }
   }

@@ -38,12 +38,21 @@ int SetInterface(int socket, const std::string& name) {
                     static_cast<socklen_t>(name.size()));
 }
 
-int SetSource(int socket, const std::string& source) {
+void SetPort(std::uint16_t port, sockaddr* address) {
+  if (address->sa_family == AF_INET6) {
+    reinterpret_cast<sockaddr_in6*>(address)->sin6_port = htons(port);
+  } else {
+    reinterpret_cast<sockaddr_in*>(address)->sin_port = htons(port);
+  }
+}
+
+int SetSource(int socket, const std::string& source, std::uint16_t port = 0) {
   const Addresses address = ParseSource(source);
   if (address == nullptr) {
     errno = EINVAL;
     return -1;
   }
+  SetPort(port, address->ai_addr);
   return bind(socket, address->ai_addr, address->ai_addrlen);
 }
 
@@ -64,24 +73,34 @@ void Try(const CollectorUrl& url, int family, int type) {
   }
 }
 
+// Returns the error of getaddrinfo(3).
+int GetAddresses(const CollectorUrl& url, int family, int type,
+                 Addresses& addresses) {
+  addrinfo hints{};
+  hints.ai_family = family;
+  hints.ai_socktype = type;
+  addrinfo* list = nullptr;
+  const int error =
+      getaddrinfo(url.host.c_str(), url.port.c_str(), &hints, &list);
+  addresses.reset(error == 0 ? list : nullptr);
+  return error;
+}
+
 }  // namespace
 
 Addresses Resolve(const CollectorUrl& url, int type) {
-  addrinfo hints{};
-  hints.ai_family = AF_UNSPEC;
-  hints.ai_socktype = type;
+  int family = AF_UNSPEC;
   if (!url.source.empty()) {
     const Addresses source = ParseSource(url.source);
     if (source == nullptr) {
       Refuse(url, "source: '" + url.source +
                       "' is not an address; give one that `ip address` lists");
     }
-    hints.ai_family = source->ai_family;
+    family = source->ai_family;
   }
-  addrinfo* list = nullptr;
-  const int error =
-      getaddrinfo(url.host.c_str(), url.port.c_str(), &hints, &list);
-  if (error != 0) {
+  Addresses addresses;
+  if (const int error = GetAddresses(url, family, type, addresses);
+      error != 0) {
     Refuse(url,
            "cannot resolve '" + url.host + "'" +
                (url.source.empty() ? ""
@@ -89,19 +108,44 @@ Addresses Resolve(const CollectorUrl& url, int type) {
                                          url.source + "'") +
                ": " + gai_strerror(error));
   }
-  Addresses addresses(list);
   Try(url, addresses->ai_family, type);
   return addresses;
 }
 
-int Prepare(int socket, int family, const CollectorUrl& url) {
+Addresses LookUpAddresses(const CollectorUrl& url, int type) {
+  const Addresses source = ParseSource(url.source);
+  Addresses addresses;
+  static_cast<void>(GetAddresses(
+      url, source != nullptr ? source->ai_family : AF_UNSPEC, type, addresses));
+  return addresses;
+}
+
+int Prepare(int socket, int family, const CollectorUrl& url,
+            std::uint16_t port) {
   if (!url.interface.empty() && SetInterface(socket, url.interface) != 0) {
     return -1;
   }
   if (url.ttl && SetTtl(socket, family, *url.ttl) != 0) {
     return -1;
   }
-  return url.source.empty() ? 0 : SetSource(socket, url.source);
+  if (!url.source.empty()) {
+    return SetSource(socket, url.source, port);
+  }
+  return port == 0
+             ? 0
+             : SetSource(socket, family == AF_INET6 ? "::" : "0.0.0.0", port);
+}
+
+std::uint16_t LocalPort(int socket) {
+  sockaddr_storage address{};
+  socklen_t length = sizeof(address);
+  if (getsockname(socket, reinterpret_cast<sockaddr*>(&address), &length) !=
+      0) {
+    return 0;
+  }
+  return ntohs(address.ss_family == AF_INET6
+                   ? reinterpret_cast<sockaddr_in6*>(&address)->sin6_port
+                   : reinterpret_cast<sockaddr_in*>(&address)->sin_port);
 }
 
 }  // namespace exporter

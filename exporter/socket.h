@@ -4,6 +4,7 @@
 
 #include <netdb.h>
 
+#include <cstdint>
 #include <memory>
 #include <string>
 
@@ -21,8 +22,15 @@ using Addresses = std::unique_ptr<addrinfo, FreeAddresses>;
 // resolve, or when this host cannot send as the URL says.
 Addresses Resolve(const CollectorUrl& url, int type);
 
+// The same later, when the host may have others: nullptr when there are none.
+Addresses LookUpAddresses(const CollectorUrl& url, int type);
+
 // Between socket(2) and connect(2): gives `socket` the source, the TTL and the
-// interface of the URL. `family` is the socket's. Returns 0, or -1 and errno.
-int Prepare(int socket, int family, const CollectorUrl& url);
+// interface of the URL, and if it is not 0, the source port. `family` is the
+// socket's. Returns 0, or -1 and errno.
+int Prepare(int socket, int family, const CollectorUrl& url,
+            std::uint16_t port = 0);
+// The source port of a socket; 0: none.
+std::uint16_t LocalPort(int socket);
 
 }  // namespace exporter

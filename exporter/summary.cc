@@ -91,6 +91,24 @@ std::string FragmentLine(const CaptureReport& capture) {
                          : "fragments on ports 0: " + orphans.Text() + '\n';
 }
 
+// "N = sent N + dropped N (reason N)", and what is not 0 of the rest.
+std::string AccountText(const RecordAccount& account) {
+  Sum dropped;
+  for (const auto& [reason, count] : account.dropped) {
+    dropped.Add(reason, count);
+  }
+  std::string text = std::to_string(account.made) + " = sent " +
+                     std::to_string(account.sent) + " + dropped " +
+                     dropped.Text();
+  if (account.spooled > 0) {
+    text += " + spooled " + std::to_string(account.spooled);
+  }
+  if (account.Queued() > 0) {
+    text += " + queued " + std::to_string(account.Queued());
+  }
+  return text;
+}
+
 }  // namespace
 
 CaptureReport& CaptureReport::operator+=(const CaptureReport& other) {
@@ -129,19 +147,13 @@ std::string SummaryText(const CaptureReport& capture,
             ": the outputs were too slow\n";
   }
   for (const auto& [name, counts] : exported.outputs) {
-    Sum dropped;
-    for (const auto& [reason, count] : counts.dropped) {
-      dropped.Add(reason, count);
-    }
-    text += "records made " + std::to_string(counts.made) + " = sent " +
-            std::to_string(counts.sent) + " + dropped " + dropped.Text();
-    if (counts.Waiting() > 0) {
-      text += " + waiting " + std::to_string(counts.Waiting());
-    }
-    text += " to " + name;
+    text += "records made " + AccountText(counts) + " to " + name;
     if (counts.repeated > 0) {
       text += "; sent again after a lost connection " +
               std::to_string(counts.repeated);
+    }
+    if (counts.earlier.made > 0) {
+      text += "; from the spool of earlier runs " + AccountText(counts.earlier);
     }
     text += '\n';
   }

@@ -41,7 +41,9 @@ struct ExportReport {
 //   packets seen N = in records N + left out N (reason N, ...)
 //   octets of IP in records N
 //   flows N = ended N (cause N, ...) + live N
-//   records made N = sent N + dropped N (reason N, ...) to NAME
+//   records made N = sent N + dropped N (reason N, ...) + spooled N + queued N
+//   to NAME; from the spool of earlier runs N = sent N + ...
+// where the last two, and what is behind NAME, are left out when there is none.
 std::string SummaryText(const CaptureReport& capture,
                         const ExportReport& exported);
 

@@ -46,6 +46,12 @@ class Transport {
   // handed over to it, and that the collector may not have read. The oldest
   // first; taken by the call.
   [[nodiscard]] virtual std::vector<KeptMessage> TakeUnread() { return {}; }
+  // Asks where the name of the collector points, which may take a moment. True:
+  // what is sent from here on goes elsewhere, where no templates are known.
+  [[nodiscard]] virtual bool ResolveAgain() { return false; }
+  // How many messages of flow records were handed over but are in the memory of
+  // this process alone, so that they would be lost with it.
+  [[nodiscard]] virtual std::size_t Undelivered() { return 0; }
   // Waits, for a bounded time, until what was sent is out of our hands.
   [[nodiscard]] virtual std::error_code Close() = 0;
 };

@@ -17,6 +17,7 @@
 
 #include "exporter/descriptor.h"
 #include "exporter/last_error.h"
+#include "exporter/resolver.h"
 #include "exporter/socket.h"
 #include "exporter/transport.h"
 
@@ -77,11 +78,14 @@ class UnreadMessages {
 class TcpTransport final : public Transport {
  public:
   explicit TcpTransport(const CollectorUrl& url)
-      : url_(url), addresses_(Resolve(url, SOCK_STREAM)) {}
+      : url_(url), resolver_(url, SOCK_STREAM) {}
 
   std::error_code Open() override {
+    if (std::exchange(opened_, true)) {
+      resolver_.Again();
+    }
     std::error_code error;
-    for (const addrinfo* at = addresses_.get(); at != nullptr;
+    for (const addrinfo* at = resolver_.Latest(); at != nullptr;
          at = at->ai_next) {
       error = Connect(*at);
       if (!error) {
@@ -269,7 +273,8 @@ class TcpTransport final : public Transport {
   }
 
   CollectorUrl url_;
-  Addresses addresses_;
+  Resolver resolver_;
+  bool opened_ = false;  // or tried, so that its answer may be old
   Descriptor socket_;
   UnreadMessages unread_;
   std::uint64_t sent_octets_ = 0;  // on this connection

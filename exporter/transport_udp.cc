@@ -11,6 +11,7 @@
 
 #include "exporter/descriptor.h"
 #include "exporter/last_error.h"
+#include "exporter/resolver.h"
 #include "exporter/setup_error.h"
 #include "exporter/socket.h"
 #include "exporter/transport.h"
@@ -116,23 +117,34 @@ class Runs {
 class UdpTransport final : public Transport {
  public:
   UdpTransport(const CollectorUrl& url, const UdpPaceOptions& pace)
-      : url_(url), addresses_(Resolve(url, SOCK_DGRAM)), pace_(pace) {}
+      : url_(url), resolver_(url, SOCK_DGRAM), pace_(pace) {}
 
   std::error_code Open() override {
     std::error_code error;
-    for (const addrinfo* at = addresses_.get(); at != nullptr;
+    for (const addrinfo* at = resolver_.Latest(); at != nullptr;
          at = at->ai_next) {
-      socket_ = Descriptor(
-          socket(at->ai_family, SOCK_DGRAM | SOCK_CLOEXEC, at->ai_protocol));
-      if (socket_.Valid() && Prepare(socket_.Get(), at->ai_family, url_) == 0 &&
-          connect(socket_.Get(), at->ai_addr, at->ai_addrlen) == 0) {
+      error = Connect(*at, port_);
+      if (error == std::errc::address_in_use) {
+        error = Connect(*at, 0);  // another has the port meanwhile
+      }
+      if (!error) {
+        port_ = LocalPort(socket_.Get());
         pace_.Opened(socket_.Get());
         return {};
       }
-      error = LastError();
-      socket_.Reset();
     }
     return error;
+  }
+
+  // Names of several addresses come in another order each time: it stays with
+  // its address as long as that is one of them.
+  bool ResolveAgain() override {
+    resolver_.Again();
+    if (!socket_.Valid() || PeerIsOneOf(resolver_.Latest())) {
+      return false;
+    }
+    socket_.Reset();
+    return !Open();
   }
 
   [[nodiscard]] bool IsOpen() override { return socket_.Valid(); }
@@ -162,6 +174,29 @@ class UdpTransport final : public Transport {
   }
 
  private:
+  std::error_code Connect(const addrinfo& to, std::uint16_t from_port) {
+    socket_ = Descriptor(
+        socket(to.ai_family, SOCK_DGRAM | SOCK_CLOEXEC, to.ai_protocol));
+    if (socket_.Valid() &&
+        Prepare(socket_.Get(), to.ai_family, url_, from_port) == 0 &&
+        connect(socket_.Get(), to.ai_addr, to.ai_addrlen) == 0) {
+      return {};
+    }
+    const std::error_code error = LastError();
+    socket_.Reset();
+    return error;
+  }
+
+  [[nodiscard]] bool PeerIsOneOf(const addrinfo* list) const {
+    sockaddr_storage peer{};
+    addrinfo address{};
+    address.ai_addr = reinterpret_cast<sockaddr*>(&peer);
+    address.ai_addrlen = sizeof(peer);
+    return getpeername(socket_.Get(), address.ai_addr, &address.ai_addrlen) ==
+               0 &&
+           Contains(list, address);
+  }
+
   // The kernel reports that an earlier message was refused by refusing another,
   // once: that one goes at the second attempt. In the middle of a call it does
   // so without a word, by stopping there.
@@ -207,8 +242,9 @@ class UdpTransport final : public Transport {
   }
 
   CollectorUrl url_;
-  Addresses addresses_;
+  Resolver resolver_;
   Descriptor socket_;
+  std::uint16_t port_ = 0;  // its source port, which it keeps
   UdpPace pace_;
   std::error_code late_error_;
   bool segmented_ = true;

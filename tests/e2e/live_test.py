@@ -444,7 +444,7 @@ class Live(EndToEnd):
         spanfix = self.spanfix('-c', f'tcp://127.0.0.1:{port}',
                                '--active-timeout', '1', 'udp port 7777')
         self.send_udp(7777)
-        poll_until(lambda: spanfix.summary().outputs[0].waiting > 0,
+        poll_until(lambda: spanfix.summary().outputs[0].queued > 0,
                    'a record waits for the collector')
         collector = subprocess.Popen(
             self.net.python(self.net.probe, COLLECT_TCP, port, path))

@@ -118,7 +118,8 @@ def differences(metrics, summary, **labels):
     for output in summary.outputs:
         for what, count in (('made_total', output.made),
                             ('sent_total', output.sent),
-                            ('queued', output.waiting),
+                            ('queued', output.queued),
+                            ('spooled', output.spooled),
                             ('repeated_total', output.repeated)):
             pairs[output.to + ' ' + what] = (metrics.value(
                 'collector_records_' + what, collector=output.to), count)

@@ -331,17 +331,32 @@ class Summary:
                        r'(?: \+ live (\d+))?'
                        r'(?:; reported while active (\d+))?$', re.M)
     RECORDS = re.compile(r'^records made (\d+) = sent (\d+) \+ dropped (\d+)'
-                         r'(?: \((.*?)\))?(?: \+ waiting (\d+))? to (.*?)'
-                         r'(?:; sent again after a lost connection (\d+))?$',
-                         re.M)
+                         r'(?: \((.*?)\))?(?: \+ spooled (\d+))?'
+                         r'(?: \+ queued (\d+))? to (.*?)'
+                         r'(?:; sent again after a lost connection (\d+))?'
+                         r'(?:; from the spool of earlier runs (.*))?$', re.M)
+    EARLIER = re.compile(r'^(\d+) = sent (\d+) \+ dropped (\d+)'
+                         r'(?: \((.*?)\))?(?: \+ spooled (\d+))?'
+                         r'(?: \+ queued (\d+))?$')
 
-    class Records:
+    class Account:
         def __init__(self, match):
             self.made, self.sent, self.dropped = map(int, match.groups()[:3])
             self.reasons = Summary.parts(match[4])
-            self.waiting = int(match[5] or 0)
-            self.to = match[6]
-            self.repeated = int(match[7] or 0)
+            self.spooled, self.queued = (int(n or 0) for n in match.group(5, 6))
+
+        def adds_up(self):
+            return (self.made == self.sent + self.dropped + self.spooled +
+                    self.queued and self.dropped == sum(self.reasons.values()))
+
+    class Records(Account):
+        def __init__(self, match):
+            super().__init__(match)
+            self.to = match[7]
+            self.repeated = int(match[8] or 0)
+            self.earlier = None  # of earlier runs
+            if match[9]:
+                self.earlier = Summary.Account(Summary.EARLIER.match(match[9]))
 
     def __init__(self, text):
         start = text.rfind('packets seen')
@@ -382,10 +397,10 @@ class Summary:
         equal(self.flows, self.ended + self.live, 'flows')
         equal(self.ended, sum(self.end_reasons.values()), 'flows by end reason')
         for output in self.outputs:
-            equal(output.made, output.sent + output.dropped + output.waiting,
-                  'records to ' + output.to)
-            equal(output.dropped, sum(output.reasons.values()),
-                  'records dropped by reason, to ' + output.to)
+            equal(output.adds_up(), True, 'records to ' + output.to)
+            if output.earlier is not None:
+                equal(output.earlier.adds_up(), True,
+                      'records of earlier runs to ' + output.to)
         return found
 
 

@@ -1,9 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // What a collector's session keeps while a connection is away, over a transport
 // that does what the test says.
-#include <deque>
 #include <memory>
-#include <utility>
 #include <vector>
 
 #include <gmock/gmock.h>
@@ -12,80 +10,21 @@
 #include "exporter/collector.h"
 #include "exporter/ipfix_encoder.h"
 #include "tests/support/message_reader.h"
+#include "tests/support/returning_transport.h"
 #include "tests/support/sample_record.h"
 
 namespace exporter {
 namespace {
 
 using std::chrono::seconds;
+using test_support::ReturningTransport;
 using test_support::SampleRecord;
 using test_support::WireMessage;
+using test_support::World;
 using testing::ElementsAre;
 using tracker::Timestamp;
 
 constexpr Timestamp kStart{seconds{1'750'000'000}};
-
-// What the other end has seen, and how the world fails.
-struct World {
-  // Messages by connection.
-  std::vector<std::vector<WireMessage>> connections;
-  std::error_code open_error;
-  bool open = false;
-  // Messages that were sent lately are unread when the connection is lost.
-  std::size_t unread_at_most = 0;
-};
-
-class ReturningTransport final : public Transport {
- public:
-  explicit ReturningTransport(World& world) : world_(world) {}
-
-  std::error_code Open() override {
-    if (!world_.open_error) {
-      world_.open = true;
-      reader_ = {};  // a new connection knows no templates
-      world_.connections.emplace_back();
-    }
-    return world_.open_error;
-  }
-  [[nodiscard]] bool IsOpen() override { return world_.open; }
-  std::error_code Send(MessageBatch& batch) override {
-    for (; !batch.Empty(); batch.Pop(1)) {
-      if (!world_.open) {
-        return std::make_error_code(std::errc::connection_reset);
-      }
-      world_.connections.back().push_back(reader_.Read(batch.Front()));
-      if (const auto records = batch.Entries().front().flow_records;
-          records > 0) {
-        unread_.push_back(
-            {{batch.Front().begin(), batch.Front().end()}, records});
-      }
-    }
-    return {};
-  }
-  [[nodiscard]] bool ComesAgain() const override { return true; }
-  [[nodiscard]] std::vector<KeptMessage> TakeUnread() override {
-    if (world_.open) {
-      return {};
-    }
-    while (unread_.size() > world_.unread_at_most) {
-      unread_.pop_front();
-    }
-    return {std::make_move_iterator(unread_.begin()),
-            std::make_move_iterator(std::exchange(unread_, {}).end())};
-  }
-  std::error_code Close() override {
-    const bool was_open = std::exchange(world_.open, false);
-    if (was_open) {
-      unread_.clear();
-    }
-    return {};
-  }
-
- private:
-  World& world_;
-  test_support::MessageReader reader_;
-  std::deque<KeptMessage> unread_;
-};
 
 class CollectorWithBacklog : public testing::Test {
  protected:

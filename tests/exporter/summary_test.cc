@@ -42,7 +42,7 @@ TEST(Summary, AccountsForEachOutput) {
   exported.outputs.emplace_back("udp://h", counts);
   EXPECT_NE(SummaryText({}, exported)
                 .find("records made 9 = sent 6 + dropped 2 (Connection refused "
-                      "2) + waiting 1 to udp://h\n"),
+                      "2) + queued 1 to udp://h\n"),
             std::string::npos);
 }
 
