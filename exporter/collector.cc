@@ -228,6 +228,7 @@ void Collector::Connect(Timestamp now) {
   if (!transport_->IsOpen()) {
     SendBatch(now);  // nothing of the connection before comes into the new one
     KeepUndelivered();
+    handed_ = {};
     templates_sent_ = false;
     last_error_ = transport_->Open();
     if (last_error_) {
@@ -238,7 +239,6 @@ void Collector::Connect(Timestamp now) {
       encoder_->Flush(SinkAt(now));  // behind what came before
     }
     encoder_->Restart();
-    handed_ = {};
   }
   SendTemplates(now);
   CatchUp(now, Share());
@@ -427,7 +427,8 @@ bool Collector::Reconnect(Timestamp now, std::chrono::seconds patience,
     }
     next_attempt_ = {};
     Connect(now);
-    if (templates_sent_) {
+    // It took something, even if it was lost before it had all.
+    if (templates_sent_ || handed_.own + handed_.earlier > 0) {
       end = steady_clock::now() + patience;
       ++connections;
     } else if (steady_clock::now() >= end) {

@@ -384,9 +384,6 @@ void SetSpool(const po::variables_map& given, Options& options) {
   }
   options.spool_octets = *octets;
   if (given.count("spool") == 0) {
-    if (!given["spool-size"].defaulted()) {
-      throw SetupError("--spool-size: needs a --spool");
-    }
     return;
   }
   options.spool = given["spool"].as<std::string>();
