@@ -266,6 +266,16 @@ TEST_F(CollectorSession, CountsWhatItDroppedAmongWhatWasNotSent) {
   EXPECT_EQ(Number(statistics[0], 0, 166), 7U + Dropped());
 }
 
+TEST_F(CollectorSession, CountsWhatFoundNoRoomBeforeItAmongWhatWasNotSent) {
+  MakeWith("udp://h", false);
+  Add(3);
+  collector_->SetLostBefore(4);
+  collector_->Finish(kStart);
+
+  ASSERT_EQ(Statistics().size(), 1U);
+  EXPECT_EQ(Number(Statistics()[0], 0, 166), 4U);
+}
+
 // What is read again must come out again.
 TEST_F(CollectorSession, CountsACaptureOnlyAtItsEnd) {
   MakeWith("udp://h?refresh=60", false);

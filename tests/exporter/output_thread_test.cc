@@ -39,6 +39,7 @@ struct Told {
   std::vector<std::uint64_t> flow_ids;
   std::atomic<int> ticks{0};
   std::atomic<bool> finished{false};
+  std::atomic<std::uint64_t> lost_before{0};
 };
 
 class GatedOutput final : public Output {
@@ -52,6 +53,9 @@ class GatedOutput final : public Output {
     counts_.sent += RecordsFor(record);
   }
   void Tick(Timestamp /*now*/) override { ++told_.ticks; }
+  void SetLostBefore(std::uint64_t records) override {
+    told_.lost_before = records;
+  }
   void Finish(Timestamp /*now*/) override { told_.finished = true; }
   [[nodiscard]] std::uint64_t RecordsFor(
       const templates::FlowRecord& /*record*/) const override {
@@ -118,6 +122,7 @@ TEST_F(OutputOnAThread, NobodyWaitsForItWhileAnInterfaceIsCaptured) {
   EXPECT_EQ(counts.made, 2000U);
   EXPECT_EQ(counts.sent, 2 * told_.flow_ids.size());
   EXPECT_EQ(counts.dropped.at("queue full"), counts.made - counts.sent);
+  EXPECT_EQ(told_.lost_before, counts.made - counts.sent);
 }
 
 TEST_F(OutputOnAThread, ACaptureWaitsSoThatNothingIsLost) {
