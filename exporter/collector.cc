@@ -191,7 +191,7 @@ void Collector::RefreshTemplates(Timestamp now) {
   }
   if (url_.scheme == Scheme::kUdp) {
     SendTemplates(now);
-  } else if (url_.scheme == Scheme::kTcp && statistics_.live) {
+  } else if (url_.scheme != Scheme::kFile && statistics_.live) {
     next_refresh_ = now + url_.template_refresh;
     SendStatistics(now);
   }

@@ -74,7 +74,7 @@ bool SetSocketParameter(CollectorUrl& url, std::string_view name,
     return false;
   }
   if (url.scheme == Scheme::kFile) {
-    Refuse(url, std::string(name) + " is for udp:// and tcp:// only");
+    Refuse(url, std::string(name) + " is for udp://, tcp:// and tls:// only");
   }
   if (name == "ttl") {
     url.ttl = static_cast<std::uint8_t>(Number(url, name, value, 1, 255));
@@ -92,6 +92,40 @@ bool SetSocketParameter(CollectorUrl& url, std::string_view name,
     url.interface = value;
   }
   return true;
+}
+
+// Returns false when `name` is something else.
+bool SetTlsParameter(CollectorUrl& url, std::string_view name,
+                     std::string_view value) {
+  std::string* const parameter = name == "ca"     ? &url.tls.ca
+                                 : name == "cert" ? &url.tls.certificate
+                                 : name == "key"  ? &url.tls.key
+                                 : name == "name" ? &url.tls.name
+                                                  : nullptr;
+  if (parameter == nullptr) {
+    return false;
+  }
+  if (url.scheme != Scheme::kTls) {
+    Refuse(url, std::string(name) + " is for tls:// only");
+  }
+  if (value.empty()) {
+    Refuse(url, std::string(name) + (name == "name" ? " needs the name in the "
+                                                      "collector's certificate"
+                                                    : " needs a file"));
+  }
+  *parameter = value;
+  return true;
+}
+
+void CheckTls(const CollectorUrl& url) {
+  if (!url.tls.certificate.empty() && url.tls.key.empty()) {
+    Refuse(url,
+           "cert: its private key is missing; add key=FILE, which may be the "
+           "same file");
+  }
+  if (url.tls.certificate.empty() && !url.tls.key.empty()) {
+    Refuse(url, "key: the certificate is missing; add cert=FILE");
+  }
 }
 
 ExportVersion Version(const CollectorUrl& url, std::string_view value) {
@@ -135,12 +169,13 @@ void SetParameter(CollectorUrl& url, std::string_view name,
                  std::string(value) + "'");
     }
     url.profile.own_elements = value == "installed";
-  } else if (!SetSocketParameter(url, name, value) && name != "profile" &&
+  } else if (!SetSocketParameter(url, name, value) &&
+             !SetTlsParameter(url, name, value) && name != "profile" &&
              name != "version") {
     Refuse(url, "unknown parameter '" + std::string(name) +
                     "'; there are version, profile, biflow, uniflow, "
                     "definitions, interface-names, domain, pen, mtu, refresh, "
-                    "pace, source, ttl, interface");
+                    "pace, source, ttl, interface, ca, cert, key, name");
   }
 }
 
@@ -318,22 +353,28 @@ CollectorUrl ParseCollectorUrl(const std::string& text,
   } else if (rest.starts_with("udp://") || rest.starts_with("tcp://")) {
     url.scheme = rest.starts_with("udp") ? Scheme::kUdp : Scheme::kTcp;
     SetAuthority(url, rest.substr(6));
+  } else if (rest.starts_with("tls://")) {
+    url.scheme = Scheme::kTls;
+    url.port = "4740";
+    SetAuthority(url, rest.substr(6));
   } else if (rest.starts_with("protobuf:")) {
     SetProtobuf(url, rest.substr(9), query);
     url.profile.overlays = defaults.overlays;
     return url;
   } else {
     Refuse(url,
-           "expected udp://HOST:PORT, tcp://HOST:PORT, file:PATH or "
-           "protobuf:PATH");
+           "expected udp://HOST:PORT, tcp://HOST:PORT, tls://HOST:PORT, "
+           "file:PATH or protobuf:PATH");
   }
   SetParameters(url, query);
   CheckNetflow(url);
+  CheckTls(url);
   if (url.max_message_octets == 0) {
     url.max_message_octets =
         std::min(DefaultOctets(url), url.profile.most_octets);
   }
-  if (url.scheme == Scheme::kTcp && url.profile.udp_only) {
+  if ((url.scheme == Scheme::kTcp || url.scheme == Scheme::kTls) &&
+      url.profile.udp_only) {
     Refuse(url, "the profile " + std::string(url.profile.name) +
                     " is for a collector that takes UDP only; write udp://");
   }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // A collector as the user names it:
-//   udp://HOST[:PORT][?NAME=VALUE&...]  tcp://...  file:PATH[?...]
+//   udp://HOST[:PORT][?NAME=VALUE&...]  tcp://...  tls://...
+//   file:PATH[?...]
 //   protobuf:PATH
 #pragma once
 
@@ -13,7 +14,7 @@
 
 namespace exporter {
 
-enum class Scheme : std::uint8_t { kUdp, kTcp, kFile };
+enum class Scheme : std::uint8_t { kUdp, kTcp, kTls, kFile };
 // Their values are those on the wire.
 enum class ExportVersion : std::uint8_t {
   kNetflow5 = 5,
@@ -32,14 +33,23 @@ struct CollectorDefaults {
   std::string captured;        // the interface; empty for a capture file
 };
 
+// Paths of files in PEM; empty where nothing is given.
+struct TlsParameters {
+  std::string ca;           // without: the CAs that this host trusts
+  std::string certificate;  // ours, with the CAs between behind it
+  std::string key;          // of `certificate`
+  std::string name;         // that the collector's is for; without: the host
+};
+
 struct CollectorUrl {
   std::string text;  // as given, for messages
   Scheme scheme = Scheme::kUdp;
   ExportVersion version = ExportVersion::kIpfix;
-  std::string host;           // udp, tcp; without the brackets of IPv6
-  std::string port = "4739";  // IANA's port for IPFIX
-  std::string path;           // file
-  bool protobuf = false;      // file; of templates/flow.proto, not IPFIX
+  std::string host;           // udp, tcp, tls; without the brackets of IPv6
+  std::string port = "4739";  // IANA's for IPFIX; tls: 4740, its for IPFIX/TLS
+  TlsParameters tls;
+  std::string path;       // file
+  bool protobuf = false;  // file; of templates/flow.proto, not IPFIX
   templates::Profile profile;
   std::uint32_t observation_domain = 1;
   std::uint32_t pen = 0;
@@ -48,7 +58,7 @@ struct CollectorUrl {
   std::uint16_t max_message_octets = 0;
   std::chrono::seconds template_refresh{60};  // udp; 0: at the start only
   std::optional<std::uint32_t> pace;  // udp, messages a second; 0: no limit
-  // udp, tcp; what the kernel decides unless they are given
+  // udp, tcp, tls; what the kernel decides unless they are given
   std::string source;               // numeric address of ours
   std::optional<std::uint8_t> ttl;  // or hop limit
   std::string interface;            // that the packets leave by

@@ -88,6 +88,7 @@ std::unique_ptr<Output> OpenCollector(
       transport = MakeUdpTransport(url, PaceFor(url, live));
       break;
     case Scheme::kTcp:
+    case Scheme::kTls:
       transport = MakeTcpTransport(url);
       break;
     case Scheme::kFile:
@@ -95,7 +96,7 @@ std::unique_ptr<Output> OpenCollector(
       break;
   }
   if (const std::error_code error = transport->Open();
-      error && !spool && (!live || url.scheme != Scheme::kTcp)) {
+      error && !spool && (!live || !transport->ComesAgain())) {
     throw SetupError("collector '" + url.text +
                      "': cannot connect: " + error.message());
   }

@@ -17,9 +17,9 @@ namespace exporter {
 bool MaySpool(const CollectorUrl& url);
 
 // Resolves, connects, makes files. Throws SetupError. With `live`, or where
-// there is a spool, a TCP collector that refuses now may come later; without
-// `live`, UDP is paced unless the URL says otherwise. `metering` is what
-// statistics are made of.
+// there is a spool, a collector over TCP or TLS that refuses now may come
+// later; without `live`, UDP is paced unless the URL says otherwise. `metering`
+// is what statistics are made of.
 std::unique_ptr<Output> OpenCollector(
     const CollectorUrl& url, bool live,
     const std::function<MeteringCounts()>& metering = {},

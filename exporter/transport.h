@@ -60,6 +60,7 @@ class Transport {
 // Over UDP, Send() waits as `pace` has it.
 std::unique_ptr<Transport> MakeUdpTransport(const CollectorUrl& url,
                                             const UdpPaceOptions& pace);
+// With TLS if the URL says so.
 std::unique_ptr<Transport> MakeTcpTransport(const CollectorUrl& url);
 std::unique_ptr<Transport> MakeFileTransport(const CollectorUrl& url);
 
