@@ -2,11 +2,13 @@
 #include "exporter/open_collector.h"
 
 #include <chrono>
+#include <cstdio>
 #include <string>
 #include <utility>
 
 #include <net/if.h>
 
+#include "exporter/announcing_transport.h"
 #include "exporter/collector.h"
 #include "exporter/ipfix_encoder.h"
 #include "exporter/ipfix_framing.h"
@@ -95,10 +97,16 @@ std::unique_ptr<Output> OpenCollector(
       transport = MakeFileTransport(url);
       break;
   }
+  const std::string name = "collector '" + url.text + '\'';
+  if ((live || spool) && transport->ComesAgain()) {
+    transport =
+        Announcing(std::move(transport), name, [](const std::string& line) {
+          std::fprintf(stderr, "spanfix: %s\n", line.c_str());
+        });
+  }
   if (const std::error_code error = transport->Open();
       error && !spool && (!live || !transport->ComesAgain())) {
-    throw SetupError("collector '" + url.text +
-                     "': cannot connect: " + error.message());
+    throw SetupError(name + ": cannot connect: " + error.message());
   }
   auto collector = std::make_unique<Collector>(
       url, MakeEncoder(url), std::move(transport), !live,

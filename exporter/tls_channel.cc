@@ -9,7 +9,7 @@ namespace {
 using std::chrono::milliseconds;
 using std::chrono::steady_clock;
 
-constexpr std::chrono::seconds kHandshakeTimeout{5};
+constexpr std::chrono::seconds kHandshakeTimeout{3};
 constexpr std::chrono::seconds kVerdictTimeout{1};
 
 std::error_code ConnectionReset() {
