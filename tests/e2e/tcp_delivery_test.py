@@ -1,19 +1,20 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
-"""TCP to collectors that die and come back."""
+"""TCP, bare and with TLS, to collectors that die and come back."""
 
 import collections
 import glob
 import os
 import random
-import signal
 import socket
+import ssl
 import struct
 import subprocess
 import sys
 import time
 
 import support
+from certificates import Authority
 from ipfix_reader import Reader
 from support import EndToEnd, Summary
 
@@ -37,8 +38,42 @@ def many_flows(count):
     return b''.join(packets)
 
 
-def collect(port, prefix):
+class Decryption:
+    """The server's side of TLS, for octets that were read already."""
+
+    def __init__(self, connection, context):
+        self._connection = connection
+        self._incoming, self._outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+        self._tls = context.wrap_bio(self._incoming, self._outgoing,
+                                     server_side=True)
+        self._established = False
+
+    def __call__(self, octets):
+        self._incoming.write(octets)
+        plain = []
+        try:
+            if not self._established:
+                self._tls.do_handshake()
+                self._established = True
+            while got := self._tls.read(1 << 16):
+                plain.append(got)
+        except ssl.SSLWantReadError:
+            pass
+        self._connection.sendall(self._outgoing.read())
+        return b''.join(plain)
+
+
+def tls_context(certificate, key, ca):
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate, key)
+    context.load_verify_locations(ca)
+    context.verify_mode = ssl.CERT_REQUIRED
+    return context
+
+
+def collect(port, prefix, *tls):
     """A collector: each connection into a file, at its leisure."""
+    context = tls_context(*tls) if tls else None
     with socket.create_server(('127.0.0.1', port)) as server:
         server.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 65536)
         print('ready', flush=True)
@@ -46,10 +81,11 @@ def collect(port, prefix):
             connection, _ = server.accept()
             file = os.open(f'{prefix}.{os.getpid()}.{number}',
                            os.O_WRONLY | os.O_CREAT)
+            plain = Decryption(connection, context) if tls else lambda it: it
             # Read is what is written: what is between the two when the process
             # is killed, nobody can send again.
             while octets := connection.recv(16384, socket.MSG_PEEK):
-                os.write(file, octets)
+                os.write(file, plain(octets))
                 connection.recv(len(octets))
                 time.sleep(0.0005)
             connection.close()
@@ -59,14 +95,15 @@ def collect(port, prefix):
 class Collector:
     """That process."""
 
-    def __init__(self, port, prefix):
+    def __init__(self, port, prefix, *tls):
         self.process = subprocess.Popen(
-            [sys.executable, '-B', __file__, 'collect', str(port), prefix],
+            [sys.executable, '-B', __file__, 'collect', str(port), prefix,
+             *tls],
             stdout=subprocess.PIPE)
         self.process.stdout.readline()
 
     def kill(self):
-        self.process.send_signal(signal.SIGKILL)
+        self.process.kill()
         self.process.wait()
         self.process.stdout.close()
 
@@ -86,6 +123,22 @@ class TcpDelivery(EndToEnd):
         super().setUp()
         self.port = support.free_tcp_port()
         self.url = f'tcp://127.0.0.1:{self.port}'
+        self.tls = []
+
+    def collector(self):
+        collector = Collector(self.port, self.path('stream'), *self.tls)
+        self.addCleanup(collector.kill)
+        return collector
+
+    def progress(self, run, octets):
+        """Waits until the collectors have so many."""
+        def arrived():
+            if run.poll() is not None:
+                raise AssertionError('spanfix ended:\n' +
+                                     run.stderr.read().decode())
+            return self.octets_received() >= octets
+        support.poll_until(arrived, f'{octets} octets, not '
+                           f'{self.octets_received()}')
 
     def received(self):
         """How often each flow arrived, whole, over all connections."""
@@ -115,20 +168,15 @@ class TcpDelivery(EndToEnd):
         capture = self.file('many.pcap', many_flows(FLOWS))
         whole = 120 * FLOWS  # octets, about
         dice = random.Random(1)
-        prefix = self.path('stream')
-        collector = Collector(self.port, prefix)
+        collector = self.collector()
         run = subprocess.Popen(
             [support.SPANFIX, '-r', capture, '-c', self.url],
             stderr=subprocess.PIPE, env=support.ENVIRONMENT)
         for kill in range(1, KILLS + 1):
-            support.poll_until(
-                lambda at=whole * kill // (KILLS + 2):
-                self.octets_received() >= at, 'more octets')
-            self.assertIsNone(run.poll(), f'before kill {kill}')
+            self.progress(run, whole * kill // (KILLS + 2))
             collector.kill()
             time.sleep(dice.random() * 0.2)
-            collector = Collector(self.port, prefix)
-        self.addCleanup(collector.kill)
+            collector = self.collector()
         error = run.communicate(timeout=support.PATIENCE)[1].decode()
 
         self.assertEqual(run.returncode, 0, error)
@@ -147,16 +195,14 @@ class TcpDelivery(EndToEnd):
 
     def test_what_comes_while_the_collector_is_away_arrives_later(self):
         capture = self.file('many.pcap', many_flows(20000))
-        prefix = self.path('stream')
-        collector = Collector(self.port, prefix)
+        collector = self.collector()
         run = subprocess.Popen(
             [support.SPANFIX, '-r', capture, '-c', self.url],
             stderr=subprocess.PIPE, env=support.ENVIRONMENT)
-        support.poll_until(lambda: self.octets_received() > 50000, 'octets')
+        self.progress(run, 50000)
         collector.kill()
         time.sleep(1)
-        collector = Collector(self.port, prefix)
-        self.addCleanup(collector.kill)
+        collector = self.collector()
         error = run.communicate(timeout=support.PATIENCE)[1].decode()
 
         self.assertEqual(run.returncode, 0, error)
@@ -164,8 +210,24 @@ class TcpDelivery(EndToEnd):
         self.assertEqual(len(self.received()), 20000, error)
 
 
+@support.needs('openssl')
+class TlsDelivery(TcpDelivery):
+    """The same, both sides with certificates."""
+
+    def setUp(self):
+        super().setUp()
+        authority = Authority(self.directory)
+        authority.make('collector')
+        authority.make('probe')
+        self.url = (f'tls://127.0.0.1:{self.port}?ca={authority.pem()}'
+                    f'&cert={authority.pem("probe")}'
+                    f'&key={authority.key("probe")}')
+        self.tls = [authority.pem('collector'), authority.key('collector'),
+                    authority.pem()]
+
+
 if __name__ == '__main__':
     if sys.argv[1:2] == ['collect']:
-        collect(int(sys.argv[2]), sys.argv[3])
+        collect(int(sys.argv[2]), *sys.argv[3:])
     else:
         support.main()
