@@ -172,6 +172,10 @@ void SetParameter(CollectorUrl& url, std::string_view name,
   } else if (!SetSocketParameter(url, name, value) &&
              !SetTlsParameter(url, name, value) && name != "profile" &&
              name != "version") {
+    if (url.scheme == Scheme::kTls) {
+      // Its value may be a passphrase.
+      url.text.resize(url.text.find('?'));
+    }
     Refuse(url, "unknown parameter '" + std::string(name) +
                     "'; there are version, profile, biflow, uniflow, "
                     "definitions, interface-names, domain, pen, mtu, refresh, "
@@ -356,6 +360,10 @@ CollectorUrl ParseCollectorUrl(const std::string& text,
   } else if (rest.starts_with("tls://")) {
     url.scheme = Scheme::kTls;
     url.port = "4740";
+    if (rest.find('@') != std::string_view::npos) {
+      url.text = "tls://";  // without a password
+      Refuse(url, "there is no user; leave out what is before the '@'");
+    }
     SetAuthority(url, rest.substr(6));
   } else if (rest.starts_with("protobuf:")) {
     SetProtobuf(url, rest.substr(9), query);

@@ -55,10 +55,12 @@ po::options_description OutputOptions() {
   po::options_description output("Output; without any, a table of flows");
   output.add_options()(
       "collector,c", po::value<std::vector<std::string>>()->value_name("URL"),
-      "udp://HOST:PORT, tcp://HOST:PORT, file:PATH, with parameters as in "
+      "udp://HOST:PORT, tcp://HOST:PORT, tls://HOST:PORT, file:PATH, with "
+      "parameters as in "
       "?profile=generic&uniflow, or protobuf:PATH; several are served alike")(
       "balance",
-      "divide the flows between the collectors by udp:// and tcp://, instead "
+      "divide the flows between the collectors by udp://, tcp:// and tls://, "
+      "instead "
       "of sending each all of them")(
       "spool", po::value<std::string>()->value_name("DIR"),
       "what a collector by tcp:// cannot have now goes to files in this "
@@ -419,7 +421,7 @@ void SetOutput(const po::variables_map& given, Options& options) {
                       return url.scheme != Scheme::kFile;
                     }) < 2) {
     throw SetupError(
-        "--balance: needs two or more collectors by udp:// or tcp://");
+        "--balance: needs two or more collectors by udp://, tcp:// or tls://");
   }
   SetSpool(given, options);
   if (given.count("format") > 0) {

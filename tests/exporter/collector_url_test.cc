@@ -160,6 +160,42 @@ TEST(CollectorUrl, HasSourceTtlAndInterface) {
   EXPECT_FALSE(Parse("udp://h").ttl.has_value());
 }
 
+TEST(CollectorUrl, HasFilesAndANameForTls) {
+  const CollectorUrl url = Parse("tls://h?ca=/a&cert=/b&key=/c&name=d");
+  EXPECT_EQ(url.scheme, Scheme::kTls);
+  EXPECT_EQ(url.tls.ca, "/a");
+  EXPECT_EQ(url.tls.certificate, "/b");
+  EXPECT_EQ(url.tls.key, "/c");
+  EXPECT_EQ(url.tls.name, "d");
+}
+
+// RFC 7011 section 10.3.4: ipfixs.
+TEST(CollectorUrl, PortOfTlsIsIanasWhenNotGiven) {
+  EXPECT_EQ(Parse("tls://collector").port, "4740");
+  EXPECT_EQ(Parse("tls://collector:4739").port, "4739");
+}
+
+TEST(CollectorUrl, NamesWhatIsWrongAboutTls) {
+  EXPECT_EQ(Refusal("tls://h?cert=/b"),
+            "collector 'tls://h?cert=/b': cert: its private key is missing; "
+            "add key=FILE, which may be the same file");
+  EXPECT_EQ(Refusal("tls://h?key=/c"),
+            "collector 'tls://h?key=/c': key: the certificate is missing; add "
+            "cert=FILE");
+  EXPECT_EQ(Refusal("tls://h?ca="), "collector 'tls://h?ca=': ca needs a file");
+  EXPECT_EQ(Refusal("tcp://h?ca=/a"),
+            "collector 'tcp://h?ca=/a': ca is for tls:// only");
+  EXPECT_NE(Refusal("tls://h?version=9").find("UDP only"), std::string::npos);
+  EXPECT_NE(Refusal("tls://h?profile=nfdump").find("UDP only"),
+            std::string::npos);
+}
+
+TEST(CollectorUrl, PrintsNoSecretThatHasNoPlace) {
+  EXPECT_EQ(Refusal("tls://h?ca=/a&passphrase=horse").find("horse"),
+            std::string::npos);
+  EXPECT_EQ(Refusal("tls://user:horse@h").find("horse"), std::string::npos);
+}
+
 TEST(CollectorUrl, NamesWhatIsWrongAboutTheSocket) {
   const std::string long_name = "a-name-of-16-let";
   EXPECT_NE(Refusal("udp://h?ttl=0").find("ttl must be a number from 1 to 255"),
@@ -170,8 +206,9 @@ TEST(CollectorUrl, NamesWhatIsWrongAboutTheSocket) {
   EXPECT_NE(Refusal("udp://h?interface=" + long_name).find("1 to 15"),
             std::string::npos);
   EXPECT_NE(Refusal("udp://h?interface").find("1 to 15"), std::string::npos);
-  EXPECT_NE(Refusal("file:x?ttl=4").find("ttl is for udp:// and tcp:// only"),
-            std::string::npos);
+  EXPECT_NE(
+      Refusal("file:x?ttl=4").find("ttl is for udp://, tcp:// and tls:// only"),
+      std::string::npos);
 }
 
 TEST(CollectorUrl, NamesWhatIsWrong) {
