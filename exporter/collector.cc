@@ -152,6 +152,7 @@ void Collector::FinishQueue(Timestamp now, std::error_code error) {
         SendStatistics(now);  // the connection before may have lost them
       }
       error = transport_->Close();
+      last_error_ = error;
       KeepUndelivered();
       return queue_.Empty() || (spools && !error);
     }
@@ -337,6 +338,11 @@ void Collector::GiveUp(const std::error_code& error, Timestamp now) {
   }
   // Without the connection or the templates, the others are of no use now.
   templates_sent_ = false;
+  if (error == std::errc::timed_out) {
+    // It accepts and does not read. To find that out again takes as long, and
+    // meanwhile nothing else is done.
+    pause_ = kLongestPause;
+  }
   RetryLater(now);
   if (transport_->ComesAgain()) {
     KeepUndelivered();
@@ -421,14 +427,16 @@ bool Collector::Reconnect(Timestamp now, std::chrono::seconds patience,
                           Done done) {
   using std::chrono::steady_clock;
   auto end = steady_clock::now() + patience;
+  bool stalled = false;  // what it took is no progress then
   for (int connections = 0; !done();) {
+    stalled = stalled || last_error_ == std::errc::timed_out;
     if (connections == kMostConnections) {
       return false;
     }
     next_attempt_ = {};
     Connect(now);
     // It took something, even if it was lost before it had all.
-    if (templates_sent_ || handed_.own + handed_.earlier > 0) {
+    if (!stalled && (templates_sent_ || handed_.own + handed_.earlier > 0)) {
       end = steady_clock::now() + patience;
       ++connections;
     } else if (steady_clock::now() >= end) {

@@ -144,6 +144,24 @@ TEST_F(CollectorWithBacklog, CountsTheRecordsOfEachConnectionFromZero) {
   }
 }
 
+// Each message would wait as long as the first did.
+TEST_F(CollectorWithBacklog, LetsOneThatTakesNothingAloneForHalfAMinute) {
+  AddMessages(1);
+  world_.send_error = std::make_error_code(std::errc::timed_out);
+  Add(100);
+  const std::size_t connections = world_.connections.size();
+  world_.send_error = {};
+  now_ += seconds{31};
+  Add(100);
+  EXPECT_EQ(world_.connections.size(), connections);
+  now_ += seconds{1};
+  Add(1);
+  collector_.Finish(now_);
+
+  EXPECT_EQ(world_.connections.size(), connections + 1);
+  EXPECT_EQ(FlowIds(), AllIds());
+}
+
 TEST(Backlog, GivesBackInOrder) {
   Backlog backlog(1000);
   const std::vector<std::uint8_t> octets(10);

@@ -20,6 +20,7 @@ struct World {
   // Messages by connection.
   std::vector<std::vector<WireMessage>> connections;
   std::error_code open_error;
+  std::error_code send_error;  // for every message, and the connection is lost
   bool open = false;
   // Messages that were sent lately are unread when the connection is lost.
   std::size_t unread_at_most = 0;
@@ -42,6 +43,10 @@ class ReturningTransport final : public exporter::Transport {
     for (; !batch.Empty(); batch.Pop(1)) {
       if (!world_.open) {
         return std::make_error_code(std::errc::connection_reset);
+      }
+      if (world_.send_error && batch.Entries().front().flow_records > 0) {
+        world_.open = false;
+        return world_.send_error;
       }
       world_.connections.back().push_back(reader_.Read(batch.Front()));
       if (const auto records = batch.Entries().front().flow_records;
