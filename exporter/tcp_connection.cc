@@ -23,7 +23,7 @@ using std::chrono::seconds;
 // The other outputs wait meanwhile.
 constexpr seconds kConnectTimeout{1};
 // A collector that takes nothing for so long is taken for dead.
-constexpr seconds kStallTimeout{10};
+constexpr seconds kStallTimeout{5};
 constexpr seconds kCloseTimeout{5};
 
 }  // namespace

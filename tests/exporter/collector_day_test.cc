@@ -110,7 +110,7 @@ TEST_F(CollectorDay, OfReconnectsOverTcpLeavesNothing) {
 // Objects of a hundred sizes, made in one thread and freed in another, fill
 // the allocator's caches of both for hours. OpenSSL's smallest object of a
 // connection has several times as many octets.
-constexpr std::size_t kLessThanASession = 100 * kMinutes;
+constexpr std::size_t kLessThanASession = std::size_t{100} * kMinutes;
 
 TEST_F(CollectorDay, OfReconnectsOverTlsLeavesNothing) {
   const test_support::ScratchDirectory directory;

@@ -120,7 +120,7 @@ void StreamPeer::Run() {
       const std::lock_guard lock(mutex_);
       socket_ = -1;
       if (end_ == End::kStaysOpen) {
-        left_open_ = std::move(connection);
+        left_open_ = exporter::Descriptor(connection.Release());
       }
       connection.Reset();
       ++ended_;
