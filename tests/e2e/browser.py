@@ -77,7 +77,7 @@ class Browser:
 
     def value(self, expression):
         result = self.call('Runtime.evaluate', expression=expression,
-                           returnByValue=True)
+                           returnByValue=True, awaitPromise=True)
         assert 'exceptionDetails' not in result, result
         return result['result'].get('value')
 

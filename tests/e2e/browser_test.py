@@ -93,6 +93,25 @@ class StatusPage(EndToEnd):
         self.assertEqual(self.browser.value('document.title').strip(),
                          'spanfix')
 
+    SHOW_WRONGS = """
+        fetch('status.json').then(answer => answer.json()).then(status => {
+          status.findings = [{name: 'duplicates', severity: 'warning',
+                              sentence: 'Half of <b>all</b> are copies.'}];
+          status.troubles = ["interface 'eth1' is lost"];
+          show(status);
+          return ['findings', 'troubles', 'state'].map(
+            id => [$(id).hidden, $(id).innerText.split('\\n').pop()]);
+        })"""
+
+    def test_what_is_wrong_is_shown_first_and_what_is_not_is_not(self):
+        self.open()
+        for name in ('findings', 'troubles'):
+            self.assertTrue(self.browser.value(f'$("{name}").hidden'))
+        self.assertEqual(self.browser.value(self.SHOW_WRONGS), [
+            [False, 'Half of <b>all</b> are copies.'],
+            [False, "interface 'eth1' is lost"], [False, 'not healthy']])
+        self.keep('wrongs')
+
     def test_a_phone_shows_it_without_scrolling_sideways(self):
         for width in (320, 360, 390):
             self.open(width, 844)

@@ -3,6 +3,7 @@
 
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <atomic>
 #include <memory>
@@ -13,107 +14,22 @@
 #include <sys/socket.h>
 #include <sys/time.h>
 
-#include "exporter/health.h"
 #include "exporter/listen_address.h"
-#include "exporter/rate_meter.h"
 #include "exporter/service_manager.h"
 #include "exporter/setup_error.h"
-#include "exporter/status_json.h"
 #include "tests/support/loopback.h"
 
 namespace exporter {
 namespace {
 
-using std::chrono::seconds;
-using ::testing::ElementsAre;
 using ::testing::HasSubstr;
-using ::testing::IsEmpty;
 using ::testing::Not;
 using ::testing::StartsWith;
-
-TEST(ListenAddress, IsOnLoopbackUnlessItIsToldOtherwise) {
-  for (const char* text : {"9995", "127.0.0.1:9995", "127.3.2.1:1",
-                           "[::1]:9995", "localhost:9995"}) {
-    EXPECT_TRUE(ParseListenAddress(text).loopback) << text;
-  }
-  for (const char* text : {"0.0.0.0:9995", "[::]:9995", "192.0.2.1:80"}) {
-    EXPECT_FALSE(ParseListenAddress(text).loopback) << text;
-  }
-}
-
-TEST(ListenAddress, RefusesWhatIsNone) {
-  for (const char* text :
-       {"", ":", "127.0.0.1", "127.0.0.1:0", "127.0.0.1:65536", "::1:99",
-        "[::1]", "[127.0.0.1]:99", "[]:99", "eth1:99", ":99", "1.2.3.4:99x"}) {
-    EXPECT_THROW(ParseListenAddress(text), SetupError) << text;
-  }
-}
-
-TEST(HttpServer, KnowsWhichNamesAreOfLoopback) {
-  for (const char* name : {"localhost", "localhost:9995", "127.0.0.1",
-                           "127.0.0.1:80", "[::1]", "[::1]:9995"}) {
-    EXPECT_TRUE(IsLoopbackName(name)) << name;
-  }
-  for (const char* name :
-       {"", "example.org", "localhost.example.org", "127.0.0.1.example.org:80",
-        "192.0.2.1", "[::1].example.org", "[::2]", "[::10]:80"}) {
-    EXPECT_FALSE(IsLoopbackName(name)) << name;
-  }
-}
-
-TEST(Health, NamesTheThreadThatStandsStill) {
-  const Health::Time start{};
-  Health health;
-  health.Observe(start, {1, 1, 1});
-  health.Observe(start + seconds{6}, {2, 1, Watchdog::kAtEnd});
-  health.Observe(start + seconds{11}, {3, 1, Watchdog::kAtEnd});
-
-  EXPECT_THAT(health.Troubles(start + seconds{10}), IsEmpty());
-  EXPECT_THAT(health.Troubles(start + seconds{11}),
-              ElementsAre("capture thread 2 has stood still for 11 s"));
-
-  health.Observe(start + seconds{12}, {4, 2, Watchdog::kAtEnd});
-  EXPECT_THAT(health.Troubles(start + seconds{12}), IsEmpty());
-}
-
-TEST(RateMeter, MakesRatesOfTotals) {
-  const RateMeter::Time start{};
-  RateMeter meter;
-  meter.Observe(start, 100, 1000);
-  meter.Observe(start + seconds{1}, 150, 1500);  // before the step is over
-  meter.Observe(start + seconds{4}, 300, 5000);
-
-  EXPECT_THAT(meter.Rates().packets_per_second, ElementsAre(50));
-  EXPECT_THAT(meter.Rates().octets_per_second, ElementsAre(1000));
-}
-
-TEST(RateMeter, ForgetsTheOldest) {
-  RateMeter meter;
-  for (std::uint64_t i = 0; i < 1000; ++i) {
-    meter.Observe(RateMeter::Time{} + RateMeter::kStep * i, i, i);
-  }
-  EXPECT_EQ(meter.Rates().packets_per_second.size(), RateMeter::kSteps);
-}
-
-TEST(StatusJson, IsJsonWhateverThingsAreCalled) {
-  RunSnapshot run;
-  run.interfaces = {{"</script>\xff\"\n", {}}};
-  run.findings = {{"duplicates", Severity::kError, "Half are \"copies\"."}};
-
-  const std::string text = StatusJson(run);
-
-  EXPECT_THAT(text, HasSubstr("\"</script>\xef\xbf\xbd\\\"\\n\""));
-  EXPECT_THAT(text, HasSubstr("\"sentence\":\"Half are \\\"copies\\\".\""));
-  EXPECT_THAT(text, HasSubstr("\"severity\":\"error\""));
-}
 
 // A server on a free port of this host.
 class StatusServerTest : public ::testing::Test {
  protected:
-  void Start() {
-    const Descriptor probe(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
-    port_ = test_support::BindToLoopback(probe);
-    ASSERT_NE(port_, 0);
+  StatusServerTest() {
     sources_.interfaces = [this] {
       ++asked_;
       return std::vector<InterfaceReport>{{"eth1", {}}};
@@ -127,12 +43,25 @@ class StatusServerTest : public ::testing::Test {
     sources_.rounds = [] {
       return std::vector<std::uint64_t>{Watchdog::kAtEnd};
     };
-    // Bound, but not listening, a port is not free for others: give it back.
-    address_ = ParseListenAddress(std::to_string(port_));
   }
+
   void Serve() {
-    server_ = std::make_unique<StatusServer>(address_, 100, sources_, clock_);
+    while (server_ == nullptr) {
+      try {
+        address_ = ParseListenAddress(std::to_string(FreePort()));
+        server_ =
+            std::make_unique<StatusServer>(address_, 100, sources_, clock_);
+      } catch (const SetupError&) {
+        // Somebody else was given the port in the meantime.
+      }
+    }
     server_->Start();
+  }
+
+  std::uint16_t FreePort() {
+    const Descriptor probe(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+    port_ = test_support::BindToLoopback(probe);
+    return port_;
   }
 
   // Everything that comes as an answer to `request`, until the end.
@@ -169,7 +98,6 @@ class StatusServerTest : public ::testing::Test {
 };
 
 TEST_F(StatusServerTest, AnswersWhatThereIs) {
-  Start();
   Serve();
 
   EXPECT_THAT(Get("/"), StartsWith("HTTP/1.1 200 "));
@@ -184,7 +112,6 @@ TEST_F(StatusServerTest, AnswersWhatThereIs) {
 }
 
 TEST_F(StatusServerTest, HeadHasNoBodyAndTheRestIsRefused) {
-  Start();
   Serve();
 
   EXPECT_THAT(Get("/healthz", "HEAD"), StartsWith("HTTP/1.1 200 "));
@@ -196,7 +123,6 @@ TEST_F(StatusServerTest, HeadHasNoBodyAndTheRestIsRefused) {
 }
 
 TEST_F(StatusServerTest, EachPageHasASecretOfItsOwn) {
-  Start();
   Serve();
 
   const std::string page = Get("/");
@@ -211,7 +137,6 @@ TEST_F(StatusServerTest, EachPageHasASecretOfItsOwn) {
 }
 
 TEST_F(StatusServerTest, AnswersNoOtherName) {
-  Start();
   Serve();
 
   EXPECT_THAT(Answer("GET /status.json HTTP/1.1\r\nHost: rebound.example\r\n"
@@ -220,7 +145,6 @@ TEST_F(StatusServerTest, AnswersNoOtherName) {
 }
 
 TEST_F(StatusServerTest, IsUnhealthyWithALostInterface) {
-  Start();
   sources_.lost = [] {
     return std::vector<std::string>{"interface 'eth1' is lost",
                                     "interface 'eth2' is lost"};
@@ -235,7 +159,6 @@ TEST_F(StatusServerTest, IsUnhealthyWithALostInterface) {
 }
 
 TEST_F(StatusServerTest, ShowsFindings) {
-  Start();
   sources_.findings = [] {
     return std::vector<Finding>{
         {"one_direction", Severity::kWarning, "Only one direction is here."}};
@@ -247,7 +170,6 @@ TEST_F(StatusServerTest, ShowsFindings) {
 }
 
 TEST_F(StatusServerTest, TellsNamesakesApart) {
-  Start();
   Serve();
 
   EXPECT_THAT(Get("/metrics"), HasSubstr("up{collector=\"udp://h\"} 1\n"));
@@ -256,7 +178,6 @@ TEST_F(StatusServerTest, TellsNamesakesApart) {
 
 TEST_F(StatusServerTest, AsksTheSourcesSeldomHoweverOftenItIsAsked) {
   constexpr int kRequests = 400;
-  Start();
   Serve();
 
   const auto begin = std::chrono::steady_clock::now();
@@ -270,7 +191,6 @@ TEST_F(StatusServerTest, AsksTheSourcesSeldomHoweverOftenItIsAsked) {
 }
 
 TEST_F(StatusServerTest, GarbageDoesNotKeepOthersFromAnswers) {
-  Start();
   Serve();
 
   EXPECT_THAT(Answer(std::string(100'000, 'x')), Not(HasSubstr(" 200 ")));
@@ -282,7 +202,6 @@ TEST_F(StatusServerTest, GarbageDoesNotKeepOthersFromAnswers) {
 }
 
 TEST_F(StatusServerTest, AnAddressThatIsTakenIsNamedWithTheFix) {
-  Start();
   Serve();
 
   try {
