@@ -41,6 +41,8 @@ class Browser:
         """What was before: another page, without complaints."""
         self.call('Page.navigate', url='about:blank')
         self.call('Emulation.setEmulatedMedia', features=[])
+        support.poll_until(lambda: self.value('document.URL') == 'about:blank',
+                           'the page before is gone')
         self.complaints.clear()
         self.requests.clear()
 

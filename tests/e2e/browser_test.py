@@ -50,28 +50,39 @@ class StatusPage(EndToEnd):
     def shown(self, selector):
         """The number behind what is shown."""
         return float(self.browser.value(
-            f'document.querySelector({selector!r}).dataset.value'))
+            f'document.querySelector({selector!r})?.dataset.value') or 'nan')
+
+    NUMBERS = {
+        '[data-name=packets-seen]': 'packets_seen_total',
+        '[data-name=packets-in-records]': 'packets_in_records_total',
+        '[data-name=packets-in-live-flows]': 'packets_in_live_flows',
+        '[data-name=packets-left-out]': 'packets_left_out_total',
+        '#flows-live': 'flows_live',
+        '#drops': 'packets_dropped_total',
+        '#collectors [data-name=sent]': 'collector_records_sent_total',
+        '#collectors [data-name=queued]': 'collector_records_queued',
+        '#collectors [data-name=dropped]': 'collector_records_dropped_total'}
 
     def test_its_numbers_are_those_of_the_metrics(self):
         self.open()
-        metrics = self.client.metrics()
-        for selector, name in (
-                ('[data-name=packets-seen]', 'packets_seen_total'),
-                ('[data-name=packets-in-records]', 'packets_in_records_total'),
-                ('[data-name=packets-in-live-flows]', 'packets_in_live_flows'),
-                ('[data-name=packets-left-out]', 'packets_left_out_total'),
-                ('#flows-live', 'flows_live'),
-                ('#drops', 'packets_dropped_total'),
-                ('#collectors [data-name=sent]', 'collector_records_sent_total'),
-                ('#collectors [data-name=queued]', 'collector_records_queued'),
-                ('#collectors [data-name=dropped]',
-                 'collector_records_dropped_total')):
-            with self.subTest(selector):
-                self.assertEqual(self.shown(selector), metrics.sum(name))
-        for cause, count in metrics.by('flows_ended_total', 'cause').items():
-            self.assertEqual(self.shown(f'[data-name=ended-{cause}]'), count)
-        self.assertGreater(self.shown('#flows-live'), 0)
-        self.assertGreater(self.shown('#collectors [data-name=queued]'), 0)
+        shown = expected = None
+
+        def agree():  # the page is a little behind
+            nonlocal shown, expected
+            metrics = self.client.metrics()
+            ended = metrics.by('flows_ended_total', 'cause')
+            expected = {selector: metrics.sum(name)
+                        for selector, name in self.NUMBERS.items()}
+            expected |= {f'[data-name=ended-{cause}]': count
+                         for cause, count in ended.items()}
+            shown = {selector: self.shown(selector) for selector in expected}
+            return shown == expected and expected['#flows-live'] and (
+                expected['#collectors [data-name=queued]'])
+        try:
+            poll_until(agree, 'the page agrees')
+        except AssertionError:
+            self.assertEqual(shown, expected)
+            raise
         self.assertGreater(self.browser.value(
             'document.querySelectorAll("#hosts tbody th").length'), 3)
         self.keep('wide')
@@ -82,7 +93,10 @@ class StatusPage(EndToEnd):
                    .count(self.url + 'status.json') > 2, 'it follows the run')
         self.assertEqual(set(self.browser.requests) - {'data:,'},
                          {self.url, self.url + 'status.json'})
-        self.assertEqual(self.browser.complaints, [])
+        # A page before may complain late that its server is gone.
+        self.assertEqual([complaint for complaint in self.browser.complaints
+                          if 'http' not in str(complaint) or
+                          self.url in str(complaint)], [])
 
     def test_names_are_text(self):
         self.open()
