@@ -33,8 +33,12 @@ class StatusPage(EndToEnd):
         with open(SAMPLE_CAPTURE, 'rb') as file:
             self.run_.write(file.read())
         self.client = self.run_.client()
-        poll_until(lambda: self.client.metrics().sum('packets_seen_total'),
-                   'packets are seen')
+
+        def begun():
+            metrics = self.client.metrics()
+            return (metrics.sum('packets_seen_total') and
+                    metrics.sum('collector_up'))
+        poll_until(begun, 'packets are seen, and the collector is known')
         self.url = f'http://127.0.0.1:{self.run_.port}/'
 
     def open(self, *size):
