@@ -4,6 +4,7 @@
 
 import http.client
 import json
+import math
 import os
 import re
 import socket
@@ -61,7 +62,9 @@ class Metrics:
         self.values[key] = float(value)
 
     def value(self, name, **labels):
-        return self.values['spanfix_' + name, frozenset(labels.items())]
+        """NaN, which equals nothing, as long as it is not there."""
+        return self.values.get(('spanfix_' + name, frozenset(labels.items())),
+                               math.nan)
 
     def sum(self, name):
         return sum(value for (other, _), value in self.values.items()
@@ -340,8 +343,9 @@ class LiveStatus(EndToEnd):
         self.spanfix('-c', url, '--idle-timeout-udp', 1)
         connection, _ = server.accept()
         client = self.client()
-        self.assertEqual(client.metrics().value('collector_up', collector=url),
-                         1)
+        poll_until(lambda: client.metrics().value('collector_up',
+                                                  collector=url) == 1,
+                   'it is there')
         connection.close()
         server.close()
 
