@@ -1,0 +1,101 @@
+# What try-deb and try-rpm share: a Debian of its own, booted, in which the
+# services capture. To be sourced; the caller has set package and base.
+work=$(mktemp -d /var/tmp/spanfix-try.XXXXXX)
+root=$work/root
+leader=
+trap '[ -z "$leader" ] || kill -KILL "$leader" 2>/dev/null || true; wait; rm -rf "$work"' EXIT
+
+step() { printf '\n== %s\n' "$1"; }
+fail() {
+  [ ! -s "$work/boot" ] || tail -5 "$work/boot" >&2
+  echo "$(basename "$0"): $1" >&2
+  exit 1
+}
+until_true() {
+  for _ in $(seq 600); do
+    if "$@" >/dev/null 2>&1; then return 0; fi
+    sleep 0.1
+  done
+  fail "waited a minute in vain for: $*"
+}
+
+make_root() {
+  step 'a Debian'
+  [ -e "$base" ] || mmdebstrap --quiet --variant=minbase \
+    --include=systemd,systemd-sysv,dbus,iproute2 bookworm "$base"
+  mkdir "$root"
+  tar -xf "$base" -C "$root"
+  cp /etc/resolv.conf "$root/etc/resolv.conf"
+}
+
+# After the installation of the package.
+look_at_it() {
+  chroot "$root" spanfix --version
+  chroot "$root" spanfix --check-config
+  [ ! -e "$root/etc/systemd/system/multi-user.target.wants/spanfix.service" ] ||
+    fail 'the service is enabled before anybody said which interface'
+}
+
+inside() { timeout 60 nsenter -t "$leader" -m -u -i -n -p -C -r -w "$@"; }
+
+# A machine of its own but for the kernel; nothing here asks for a bus.
+boot() {
+  step 'boot'
+  systemd-nspawn --quiet --keep-unit --register=no --resolv-conf=off --timezone=off \
+    --private-network --directory="$root" --boot </dev/null >"$work/boot" 2>&1 &
+  nspawn=$!
+  init() { leader=$(pgrep -P "$nspawn" | head -1); [ -n "$leader" ]; }
+  until_true init
+  init
+  until_true inside systemctl is-active multi-user.target
+  inside ip link set lo up
+}
+
+# capture UNIT DIRECTORY: three datagrams on lo are in its summary and its file.
+capture() {
+  printf '%s\n' 'interface = lo' "write = $2/flows.ipfix" 'filter = udp port 9' \
+    >"$root/etc/spanfix/spanfix.conf"
+  step "capture: $1"
+  inside systemctl start "$1"
+  pid=$(inside systemctl show "$1" -p MainPID --value)
+  inside grep -E '^(Uid|CapEff|NoNewPrivs|Seccomp):' "/proc/$pid/status"
+  for _ in 1 2 3; do inside bash -c 'echo hello >/dev/udp/127.0.0.1/9'; done
+  inside systemctl stop "$1"
+  inside journalctl -q -o cat -u "$1" | tee "$work/journal"
+  grep -q '^packets seen 3 = in records 3 + left out 0' "$work/journal" ||
+    fail "$1 did not see three packets"
+  inside test -s "$2/flows.ipfix" || fail "$1 wrote no file"
+  [ "$(inside systemctl show "$1" -p Result --value)" = success ] || fail "$1 failed"
+}
+
+# Of spanfix@lo, which runs afterwards.
+hang() {
+  step 'hang'
+  inside systemctl start spanfix@lo
+  inside systemctl kill -s STOP spanfix@lo
+  restarted() {
+    [ "$(inside systemctl show spanfix@lo -p NRestarts --value)" = 1 ] &&
+      inside systemctl is-active spanfix@lo
+  }
+  until_true restarted
+  echo 'started again'
+}
+
+# upgrade COMMAND...: after it, spanfix@lo runs the new program.
+upgrade() {
+  step 'upgrade'
+  pid=$(inside systemctl show spanfix@lo -p MainPID --value)
+  "$@"
+  inside systemctl is-active spanfix@lo
+  [ "$(inside systemctl show spanfix@lo -p MainPID --value)" != "$pid" ] ||
+    fail 'the service still runs the old program'
+}
+
+# After the package was removed: neither service nor file nor user.
+nothing_is_left() {
+  inside systemctl is-active --quiet spanfix@lo && fail 'the service still runs'
+  left=$(cd "$root" && find etc usr lib var -xdev -name '*spanfix*')
+  [ -z "$left" ] || fail "left behind: $left"
+  inside getent passwd spanfix && fail 'left a user behind'
+  echo 'nothing is left'
+}
