@@ -51,6 +51,12 @@ class ManPage(EndToEnd):
         self.assertIn(f'"{version}"', text_of('spanfix.8'))
         self.assertIn('({})'.format(version.split()[1]),
                       text_of('debian/changelog').splitlines()[0])
+        number = version.split()[1]
+        self.assertRegex(text_of('rpm/spanfix.spec'),
+                         rf'(?m)^Version: +{re.escape(number)}$')
+        for name in ('nfdump', 'elastiflow'):
+            self.assertIn(f'image: spanfix:{number}\n',
+                          text_of(f'docker/compose.{name}.yaml'))
 
     @needs('mandoc')
     def test_mandoc_finds_nothing_in_it(self):
@@ -132,8 +138,8 @@ class Completion(EndToEnd):
 class Elements(EndToEnd):
 
     def test_the_package_has_a_file_for_each_collector_that_can_be_taught(self):
-        files = re.search(r'^elements = ((?:.*\\\n)*.*)$',
-                          text_of('debian/rules'), re.M)[1]
+        files = re.search(r'^for file in ((?:.*\\\n)*.*); do$',
+                          text_of('print-elements'), re.M)[1]
         names = re.findall(r'([a-z0-9]+)\.[a-z]+', files)
         refusal = spanfix('--print-elements', 'none-such').stderr
         known = re.search(r'there are (.*), not', refusal)[1].split(', ')
