@@ -76,7 +76,8 @@ TEST(Metrics, AccountForEachCollector) {
   RunSnapshot run;
   DeliveryCounts counts;
   counts.made = 9;
-  counts.sent = 5;
+  counts.sent = 3;
+  counts.spooled = 2;
   counts.repeated = 2;
   counts.dropped["Connection refused"] = 3;
   counts.away_since = tracker::Timestamp{};
@@ -85,10 +86,11 @@ TEST(Metrics, AccountForEachCollector) {
   const std::string text = MetricsText(run);
 
   EXPECT_THAT(text, HasSubstr("records_made_total{collector=\"tcp://h\"} 9\n"));
-  EXPECT_THAT(text, HasSubstr("records_sent_total{collector=\"tcp://h\"} 5\n"));
+  EXPECT_THAT(text, HasSubstr("records_sent_total{collector=\"tcp://h\"} 3\n"));
   EXPECT_THAT(text, HasSubstr("records_dropped_total{collector=\"tcp://h\","
                               "reason=\"Connection refused\"} 3\n"));
   EXPECT_THAT(text, HasSubstr("records_queued{collector=\"tcp://h\"} 1\n"));
+  EXPECT_THAT(text, HasSubstr("records_spooled{collector=\"tcp://h\"} 2\n"));
   EXPECT_THAT(text, HasSubstr("records_repeated_total"
                               "{collector=\"tcp://h\"} 2\n"));
   EXPECT_THAT(text, HasSubstr("collector_up{collector=\"tcp://h\"} 0\n"));
