@@ -150,7 +150,7 @@ class LiveCollectors(EndToEnd):
             '-c', f'tls://127.0.0.1:{TLS}?ca={authority.pem()}&cert='
             f'{authority.pem("collector")}&key={authority.key("collector")}')
         self.cable.send(flows(0, 100))
-        poll_until(lambda: spanfix.summary().outputs[0].waiting == 100,
+        poll_until(lambda: spanfix.summary().outputs[0].queued == 100,
                    'the records wait')
         show('collector')
         poll_until(lambda: spanfix.summary().outputs[0].sent == 100,
