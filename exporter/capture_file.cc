@@ -15,6 +15,7 @@
 
 #include <sys/stat.h>
 
+#include "exporter/bpf_filter.h"
 #include "exporter/capture_stream.h"
 #include "exporter/descriptor.h"
 #include "exporter/pcap.h"

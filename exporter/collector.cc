@@ -111,6 +111,7 @@ void Collector::EndBurst(Timestamp now) {
 
 void Collector::Tick(Timestamp now) {
   RefreshTemplates(now);
+  NameInterfaces(now);
   if (waiting_ && now - oldest_waiting_ >= kLongestWait) {
     encoder_->Flush(SinkAt(now));
   }
@@ -256,6 +257,8 @@ void Collector::RetryLater(Timestamp now) {
 void Collector::SendTemplates(Timestamp now) {
   templates_sent_ = true;  // whatever is gathered from here on is behind them
   encoder_->WriteTemplates(now, SinkAt(now));
+  named_.clear();
+  NameInterfaces(now);
   SendBatch(now);
   templates_sent_ = templates_sent_ && transport_->IsOpen();
   if (templates_sent_) {
@@ -264,6 +267,18 @@ void Collector::SendTemplates(Timestamp now) {
   next_refresh_ = now + url_.template_refresh;
   if (statistics_.live) {
     SendStatistics(now);
+  }
+}
+
+void Collector::NameInterfaces(Timestamp now) {
+  if (!url_.profile.interface_names || !statistics_.metering ||
+      !templates_sent_) {
+    return;
+  }
+  std::vector<CapturedInterface> interfaces = statistics_.metering().interfaces;
+  if (interfaces != named_) {
+    encoder_->WriteInterfaces(interfaces, now, SinkAt(now));
+    named_ = std::move(interfaces);
   }
 }
 

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <memory>
 #include <utility>
+#include <vector>
 
 #include "exporter/collector_url.h"
 #include "exporter/delivery_queue.h"
@@ -76,6 +77,8 @@ class Collector final : public Output {
   // At once: they show whether a new connection works.
   void SendTemplates(tracker::Timestamp now);
   void SendStatistics(tracker::Timestamp now);
+  // Behind the templates, and again when one has another number.
+  void NameInterfaces(tracker::Timestamp now);
   void TakeLateError();
   void Drop(std::uint64_t records, const std::string& why);
   void Drop(std::uint64_t records, const std::error_code& error);
@@ -103,6 +106,7 @@ class Collector final : public Output {
   std::unique_ptr<Transport> transport_;
   MessageBatch batch_;
   StatisticsSource statistics_;
+  std::vector<CapturedInterface> named_;  // on this connection
   DeliveryCounts counts_;
   std::uint64_t sent_messages_ = 0;
   std::uint64_t sent_octets_ = 0;

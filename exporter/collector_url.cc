@@ -339,7 +339,6 @@ CollectorUrl ParseCollectorUrl(const std::string& text,
   url.observation_domain = defaults.observation_domain;
   url.pen = defaults.pen;
   url.sampling = defaults.sampling;
-  url.captured = defaults.captured;
   url.template_refresh = defaults.template_refresh;
   url.profile = ProfileNamed(defaults.profile, "--profile");
 

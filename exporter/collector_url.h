@@ -30,7 +30,6 @@ struct CollectorDefaults {
   std::chrono::seconds template_refresh{60};
   bool overlays = false;       // records come from inside of tunnels
   std::uint32_t sampling = 1;  // one packet of so many was taken
-  std::string captured;        // the interface; empty for a capture file
 };
 
 // Paths of files in PEM; empty where nothing is given.
@@ -54,7 +53,6 @@ struct CollectorUrl {
   std::uint32_t observation_domain = 1;
   std::uint32_t pen = 0;
   std::uint32_t sampling = 1;  // one packet of so many was taken
-  std::string captured;        // the interface; empty for a capture file
   std::uint16_t max_message_octets = 0;
   std::chrono::seconds template_refresh{60};  // udp; 0: at the start only
   std::optional<std::uint32_t> pace;  // udp, messages a second; 0: no limit

@@ -93,7 +93,7 @@ std::unique_ptr<Output> OpenNetworkCollector(
     const CollectorUrl& url, const Options& options, const Clock& clock,
     const std::function<MeteringCounts()>& metering,
     const std::optional<SpoolOptions>& spool) {
-  const bool live = !options.interface.empty();
+  const bool live = !options.interfaces.empty();
   const std::size_t outputs =
       options.collectors.size() + (options.format.has_value() ? 1 : 0);
   std::unique_ptr<Output> collector = OpenCollector(url, live, metering, spool);
@@ -107,7 +107,7 @@ std::unique_ptr<Output> OpenNetworkCollector(
 std::vector<std::unique_ptr<Output>> OpenOutputs(
     const Options& options, const Clock& clock, const DeliveryHooks& hooks,
     const std::optional<SpoolDirectory>& spool) {
-  const bool live = !options.interface.empty();
+  const bool live = !options.interfaces.empty();
   std::vector<std::unique_ptr<Output>> outputs;
   for (const CollectorUrl& url : options.collectors) {
     if (url.scheme != Scheme::kFile) {
@@ -143,7 +143,7 @@ std::size_t Balanced(const Options& options) {
 Delivery::Delivery(const Options& options, const Clock& clock,
                    const DeliveryHooks& hooks)
     : clock_(clock),
-      live_(!options.interface.empty()),
+      live_(!options.interfaces.empty()),
       spool_(OpenSpool(options)),
       outputs_(OpenOutputs(options, clock, hooks, spool_)),
       balanced_(Balanced(options)),

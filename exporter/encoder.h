@@ -59,6 +59,10 @@ class Encoder {
   virtual void WriteStatistics(const ExportStatistics& /*statistics*/,
                                Timestamp /*now*/, const MessageSink& /*sink*/) {
   }
+  // The same for the names of interfaces.
+  virtual void WriteInterfaces(
+      std::span<const CapturedInterface> /*interfaces*/, Timestamp /*now*/,
+      const MessageSink& /*sink*/) {}
   // Adds a record to the message under construction; hands over the message
   // before it when the record does not fit any more.
   virtual void Append(const templates::FlowRecord& record, Timestamp now,

@@ -130,19 +130,13 @@ void SkipPppoe(Assembler& code, Label& ip, Label& other) {
   code.Bind(done);
 }
 
-// Odd and unknown outside, so that traffic cannot be made to meet in one place.
-struct Seeds {
-  std::uint32_t first;
-  std::uint32_t second;
-};
-
 // Words of memory.
 constexpr std::uint32_t kStart = 0;
 constexpr std::uint32_t kHash = 1;
 constexpr std::uint32_t kSource = 2;
 
 // memory[kHash] = hash of that and the word at X + offset. X is kept.
-void Mix(Assembler& code, std::uint32_t offset, const Seeds& seeds) {
+void Mix(Assembler& code, std::uint32_t offset, const FanoutSeeds& seeds) {
   code.Load32(offset);
   code.Op(BPF_LDX | BPF_MEM, kHash);
   code.CalculateWithX(BPF_XOR);
@@ -158,7 +152,7 @@ void Mix(Assembler& code, std::uint32_t offset, const Seeds& seeds) {
 // Ends the program. The hashes of the addresses are added up, so it does not
 // matter which one is the source.
 void AnswerHash(Assembler& code, std::uint32_t source, std::uint32_t octets,
-                const Seeds& seeds) {
+                const FanoutSeeds& seeds) {
   for (const std::uint32_t address : {source, source + octets}) {
     code.Op(BPF_LD | BPF_IMM, 0);
     code.Op(BPF_ST, kHash);
@@ -208,7 +202,7 @@ void Begin(Assembler& code) {
   code.Bind(begun);
 }
 
-std::vector<sock_filter> AddressPairProgram(const Seeds& seeds) {
+std::vector<sock_filter> AddressPairProgram(const FanoutSeeds& seeds) {
   Assembler code;
   Label ip;
   Label ipv4;
@@ -241,6 +235,11 @@ std::vector<sock_filter> AddressPairProgram(const Seeds& seeds) {
 
 }  // namespace
 
+FanoutSeeds RandomFanoutSeeds() {
+  std::random_device random;
+  return {.first = random() | 1, .second = random() | 1};
+}
+
 std::error_code FanoutGroup::Join(int socket) {
   constexpr std::uint32_t kAnyId = PACKET_FANOUT_FLAG_UNIQUEID << 16;
   constexpr std::uint32_t kByProgram = PACKET_FANOUT_CBPF << 16;
@@ -256,9 +255,7 @@ std::error_code FanoutGroup::Join(int socket) {
   if (getsockopt(socket, SOL_PACKET, PACKET_FANOUT, &id_, &size) != 0) {
     return LastError();
   }
-  std::random_device random;
-  std::vector<sock_filter> code =
-      AddressPairProgram({.first = random() | 1, .second = random() | 1});
+  std::vector<sock_filter> code = AddressPairProgram(seeds_);
   const sock_fprog program{static_cast<std::uint16_t>(code.size()),
                            code.data()};
   if (setsockopt(socket, SOL_PACKET, PACKET_FANOUT_DATA, &program,

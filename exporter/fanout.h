@@ -17,13 +17,25 @@
 
 namespace exporter {
 
+// Odd and unknown outside, so that traffic cannot be made to meet in one place.
+struct FanoutSeeds {
+  std::uint32_t first = 1;
+  std::uint32_t second = 1;
+};
+FanoutSeeds RandomFanoutSeeds();
+
+// With the seeds and in the number of a group before, its sockets get what
+// those got.
 class FanoutGroup {
  public:
+  explicit FanoutGroup(const FanoutSeeds& seeds) : seeds_(seeds) {}
+
   // `socket` is a packet socket bound to the interface of those before it. From
   // here on it gets its share only, and leaves the group when it is closed.
   std::error_code Join(int socket);
 
  private:
+  FanoutSeeds seeds_;
   std::uint32_t id_ = 0;  // and its type, as the kernel has it
   bool made_ = false;
 };

@@ -50,7 +50,7 @@ class IpfixEncoder final : public Encoder {
                          {{"observationDomainId", 4}, {"samplingInterval", 4}},
                          1);
     }
-    if (NamesInterface()) {
+    if (options_.profile.interface_names) {
       flows_.AddTemplate(kInterfaceTemplate,
                          {{"observationDomainId", 4},
                           {"ingressInterface", 4},
@@ -88,9 +88,6 @@ class IpfixEncoder final : public Encoder {
     if (SaysSampling()) {
       WriteSamplingInterval(now, sink);
     }
-    if (NamesInterface()) {
-      WriteInterface(now, sink);
-    }
     Flush(sink);
   }
 
@@ -111,6 +108,23 @@ class IpfixEncoder final : public Encoder {
     }
     process_.Append(kStatisticsTemplate, record, now, sink);
     process_.Flush(sink);
+  }
+
+  void WriteInterfaces(std::span<const CapturedInterface> interfaces,
+                       Timestamp now, const MessageSink& sink) override {
+    if (!options_.profile.interface_names) {
+      return;
+    }
+    for (const CapturedInterface& interface : interfaces) {
+      std::array<char, kInterfaceNameOctets> name{};  // with zeros behind it
+      interface.name.copy(name.data(), name.size() - 1);
+      std::vector<std::uint8_t> record;
+      Put(options_.observation_domain, record);
+      Put(interface.index, record);
+      Put(name, record);
+      Put(name, record);
+      AppendOptions(kInterfaceTemplate, record, now, sink);
+    }
   }
 
   void Append(const FlowRecord& record, Timestamp now,
@@ -134,10 +148,6 @@ class IpfixEncoder final : public Encoder {
  private:
   [[nodiscard]] bool SaysSampling() const {
     return options_.sampling_interval > 1 || options_.profile.sampling_interval;
-  }
-
-  [[nodiscard]] bool NamesInterface() const {
-    return options_.profile.interface_names && options_.interface_index != 0;
   }
 
   void AddProcessTemplates() {
@@ -216,17 +226,6 @@ class IpfixEncoder final : public Encoder {
     Put(options_.observation_domain, record);
     Put(options_.sampling_interval, record);
     AppendOptions(kSamplingTemplate, record, now, sink);
-  }
-
-  void WriteInterface(Timestamp now, const MessageSink& sink) {
-    std::array<char, kInterfaceNameOctets> name{};  // with zeros behind it
-    options_.interface_name.copy(name.data(), name.size() - 1);
-    std::vector<std::uint8_t> record;
-    Put(options_.observation_domain, record);
-    Put(options_.interface_index, record);
-    Put(name, record);
-    Put(name, record);
-    AppendOptions(kInterfaceTemplate, record, now, sink);
   }
 
   // In a message of its own.

@@ -19,14 +19,11 @@ struct IpfixOptions {
   std::uint16_t max_message_octets = 1420;
   std::uint32_t max_message_records = 64;
   std::uint32_t sampling_interval = 1;  // one packet of so many was taken
-  // What captures, by the number that the records have for it; 0: unknown.
-  std::uint32_t interface_index = 0;
-  std::string interface_name = {};  // at most 15 octets
 };
 
 // Records of flows are in options.observation_domain, descriptions of elements
 // (RFC 5610) and statistics in domain 0: some collectors count options records
-// as lost flows. How packets were sampled, and what the interface is called, is
+// as lost flows. How packets were sampled, and what interfaces are called, is
 // said where the flows are, or it would not apply to them. The sequence number
 // counts data records, per domain (RFC 7011 section 3.1), unless the profile
 // says otherwise.

@@ -95,7 +95,10 @@ struct Measurement::Recorder {
   void Publish() {
     Source& source = *measurement.source_;
     const Tracker& tracker = measurement.tracker_;
-    report.capture = source.Counts();
+    if (const auto interface = source.Interface()) {
+      report.capture = source.Counts();
+      report.interfaces = {{*interface, report.capture}};
+    }
     report.tracker = tracker.Stats();
     report.flows_live = tracker.FlowCount();
     report.fragments = tracker.GetExtractor().Fragments();
@@ -130,7 +133,10 @@ Measurement::Measurement(std::unique_ptr<Source> source,
       ended_(RingPlaces(options.threads), consumer),
       watch_(options.watch_traffic
                  ? std::make_unique<TrafficWatch>(options.five_tuple.innermost)
-                 : nullptr) {}
+                 : nullptr) {
+  // The outputs ask for the interfaces before it runs.
+  Recorder{.measurement = *this}.Publish();
+}
 
 void Measurement::SweepAll(Timestamp now, Recorder& recorder) {
   while (tracker_.Sweep(now, recorder)) {
@@ -170,15 +176,13 @@ bool Measurement::MeasureBurst(Recorder& recorder) {
   return next != Next::kEnd;
 }
 
-void Measurement::Run(std::atomic<bool>& stop) {
+void Measurement::Run(const std::atomic<bool>& stop) {
   Recorder recorder{.measurement = *this, .patient = !options_.live};
   bool more = true;
-  // A source of files ends by itself when it is told to stop.
+  // A source of files ends by itself when it is told to stop; an interface has
+  // no other end.
   while (more && !(options_.live && stop.load(std::memory_order_relaxed))) {
     more = MeasureBurst(recorder);
-  }
-  if (options_.live) {
-    stop.store(true, std::memory_order_relaxed);
   }
   // What was on the wire before the signal may still be on its way.
   const Timestamp end = clock_.Now() + kCaptureDelay;

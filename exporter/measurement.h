@@ -39,9 +39,8 @@ class Measurement {
               const Clock& clock, Doorbell& consumer);
 
   // The capture thread: until the source ends, or `stop` is set and what was on
-  // its way by then was read. An interface that ends by itself sets `stop`,
-  // because the other threads have lost it, too.
-  void Run(std::atomic<bool>& stop);
+  // its way by then was read.
+  void Run(const std::atomic<bool>& stop);
 
   // For the export thread.
   EndedQueue& Ended() { return ended_; }

@@ -6,8 +6,6 @@
 #include <string>
 #include <utility>
 
-#include <net/if.h>
-
 #include "exporter/announcing_transport.h"
 #include "exporter/collector.h"
 #include "exporter/ipfix_encoder.h"
@@ -38,11 +36,6 @@ UdpPaceOptions PaceFor(const CollectorUrl& url, bool live) {
 // More records than some collectors take from one datagram.
 constexpr std::uint32_t kMostUdpRecords = 64;
 
-// As the records have it: a capture file has one, number 1.
-std::uint32_t IndexOfCaptured(const CollectorUrl& url) {
-  return url.captured.empty() ? 1 : if_nametoindex(url.captured.c_str());
-}
-
 std::unique_ptr<Encoder> MakeEncoder(const CollectorUrl& url) {
   switch (url.version) {
     case ExportVersion::kNetflow5:
@@ -66,8 +59,6 @@ std::unique_ptr<Encoder> MakeEncoder(const CollectorUrl& url) {
       .max_message_records =
           url.scheme == Scheme::kUdp ? kMostUdpRecords : 0xffffffffU,
       .sampling_interval = url.sampling,
-      .interface_index = IndexOfCaptured(url),
-      .interface_name = url.captured.empty() ? "capture" : url.captured,
   });
 }
 

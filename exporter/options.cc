@@ -13,6 +13,7 @@
 #include <boost/program_options.hpp>
 
 #include "exporter/config_file.h"
+#include "exporter/frame_burst.h"
 #include "exporter/open_collector.h"
 #include "exporter/setup_error.h"
 #include "templates/definition_file.h"
@@ -28,13 +29,27 @@ using Seconds = std::int64_t;
 constexpr Seconds kMostSeconds = 604'800;  // a week
 constexpr std::int64_t kMostFlows = 100'000'000;
 constexpr std::int64_t kMostThreads = 64;
+constexpr std::int64_t kMostRingMebibytes = 2047;  // libpcap's is an int
+constexpr std::int64_t kLeastSnaplen = 64;
+constexpr auto kMostSnaplen =
+    static_cast<std::int64_t>(FrameBurst::kHeaderOctets);
 constexpr std::int64_t kMostSampling = 16'383;  // what NetFlow v5 can say
+
+// What goes with interfaces only.
+constexpr std::array<std::string_view, 5> kOfInterfaces = {
+    "threads", "ring-size", "snaplen", "promiscuous", "immediate"};
+
+bool IsOfInterfaces(std::string_view option) {
+  return std::find(kOfInterfaces.begin(), kOfInterfaces.end(), option) !=
+         kOfInterfaces.end();
+}
 
 po::options_description InputOptions() {
   po::options_description input("Input, one of them");
   input.add_options()("interface,i",
-                      po::value<std::string>()->value_name("NAME"),
-                      "capture from this interface until stopped")(
+                      po::value<std::vector<std::string>>()->value_name("NAME"),
+                      "capture from this interface until stopped; several are "
+                      "captured side by side")(
       "read,r", po::value<std::vector<std::string>>()->value_name("FILE"),
       "read a capture: pcap or pcapng, also gzip-compressed, - for the "
       "standard input; several are read in order")(
@@ -46,8 +61,20 @@ po::options_description InputOptions() {
       "those of the packets taken")(
       "threads",
       po::value<std::int64_t>()->default_value(1)->value_name("COUNT"),
-      "capture with so many threads, between which the kernel divides the "
-      "packets by their pair of addresses; only with -i");
+      "capture each interface with so many threads, between which the kernel "
+      "divides the packets by their pair of addresses")(
+      "ring-size",
+      po::value<std::int64_t>()->default_value(32)->value_name("MIB"),
+      "memory of each such thread for packets that wait to be read")(
+      "snaplen",
+      po::value<std::int64_t>()->default_value(256)->value_name("OCTETS"),
+      "so much of each packet is looked at; its headers must fit in")(
+      "promiscuous",
+      po::value<std::string>()->default_value("yes")->value_name("yes|no"),
+      "take also what is not for this host, as a mirror port needs")(
+      "immediate",
+      "take each packet at once, not up to a tenth of a second later; the ring "
+      "holds far fewer then");
   return input;
 }
 
@@ -171,7 +198,7 @@ po::options_description Visible() {
 
 std::string Usage(const po::options_description& options) {
   std::ostringstream text;
-  text << "usage: spanfix (-i INTERFACE | -r FILE...) [-c URL...] [options] "
+  text << "usage: spanfix (-i INTERFACE... | -r FILE...) [-c URL...] [options] "
           "[FILTER]\n"
           "       spanfix --show FILE [--format json]\n\n"
           "Follows every conversation on a mirror port or in a capture, in "
@@ -292,9 +319,6 @@ CollectorDefaults Defaults(const po::variables_map& given) {
   defaults.template_refresh = std::chrono::duration_cast<std::chrono::seconds>(
       Time(given, "template-refresh", 0));
   defaults.sampling = Sampling(given);
-  if (given.count("interface") > 0) {
-    defaults.captured = given["interface"].as<std::string>();
-  }
   defaults.overlays = FlowKeyOptions(given).innermost;
   return defaults;
 }
@@ -307,33 +331,66 @@ std::string Joined(const std::vector<std::string>& words) {
   return text;
 }
 
-// After the interface and max_flows are known.
-std::size_t Threads(const po::variables_map& given, const Options& options) {
-  const auto threads = given["threads"].as<std::int64_t>();
-  if (threads < 1 || threads > kMostThreads) {
-    throw SetupError("--threads: must be 1 to " + std::to_string(kMostThreads) +
-                     ", not " + std::to_string(threads));
+std::int64_t Number(const po::variables_map& given, const std::string& name,
+                    std::int64_t least, std::int64_t most,
+                    const std::string& unit = "") {
+  const auto value = given[name].as<std::int64_t>();
+  if (value < least || value > most) {
+    throw SetupError("--" + name + ": must be " + std::to_string(least) +
+                     " to " + std::to_string(most) + unit + ", not " +
+                     std::to_string(value));
   }
-  if (options.interface.empty() && !given["threads"].defaulted()) {
-    throw SetupError(
-        "--threads: a capture is read by one thread; leave it out with -r");
+  return value;
+}
+
+// How interfaces are captured. After these and max_flows are known.
+LiveOptions Capture(const po::variables_map& given, const Options& options) {
+  LiveOptions live;
+  live.threads =
+      static_cast<std::size_t>(Number(given, "threads", 1, kMostThreads));
+  live.ring_mebibytes = static_cast<int>(
+      Number(given, "ring-size", 1, kMostRingMebibytes, " MiB"));
+  live.snaplen = static_cast<int>(
+      Number(given, "snaplen", kLeastSnaplen, kMostSnaplen, " octets"));
+  const auto& promiscuous = given["promiscuous"].as<std::string>();
+  if (promiscuous != "yes" && promiscuous != "no") {
+    throw SetupError("--promiscuous: there are yes and no, not '" +
+                     promiscuous + "'");
   }
-  const auto count = static_cast<std::size_t>(threads);
-  if (count > options.tracker.max_flows) {
-    throw SetupError("--threads: each of " + std::to_string(count) +
-                     " needs a flow; raise --max-flows");
+  live.promiscuous = promiscuous == "yes";
+  live.immediate = given.count("immediate") > 0;
+  for (const std::string_view name : kOfInterfaces) {
+    const std::string option(name);
+    if (options.interfaces.empty() && given.count(option) > 0 &&
+        !given[option].defaulted()) {
+      throw SetupError("--" + option +
+                       ": is about an interface; leave it out with -r");
+    }
   }
-  return count;
+  const std::size_t threads = live.threads * options.interfaces.size();
+  if (threads > options.tracker.max_flows) {
+    throw SetupError("--max-flows: each of " + std::to_string(threads) +
+                     " threads needs a flow; raise it");
+  }
+  return live;
 }
 
 void SetInput(const po::variables_map& given, Options& options) {
   if (given.count("interface") > 0) {
-    options.interface = given["interface"].as<std::string>();
+    options.interfaces = given["interface"].as<std::vector<std::string>>();
+  }
+  for (const std::string& name : options.interfaces) {
+    if (std::count(options.interfaces.begin(), options.interfaces.end(), name) >
+        1) {
+      throw SetupError("--interface: '" + name +
+                       "' is there twice; --threads captures it with several "
+                       "threads");
+    }
   }
   if (given.count("read") > 0) {
     options.files = given["read"].as<std::vector<std::string>>();
   }
-  if (options.interface.empty() == options.files.empty()) {
+  if (options.interfaces.empty() == options.files.empty()) {
     throw SetupError(options.files.empty()
                          ? "nothing to capture: give -i INTERFACE or -r FILE; "
                            "--help lists the options"
@@ -438,7 +495,7 @@ Options OptionsFrom(const po::variables_map& given) {
   options.tracker = TrackerOptions(given);
   options.five_tuple = FlowKeyOptions(given);
   options.sampling = Sampling(given);
-  options.threads = Threads(given, options);
+  options.live = Capture(given, options);
   if (given.count("http") > 0) {
     options.http = ParseListenAddress(given["http"].as<std::string>());
   }
@@ -536,7 +593,7 @@ void AddConfigFile(const std::string& path, po::variables_map& given) {
                                 [&](const Setting& setting) {
                                   const std::string& name = setting.name;
                                   return (reads && (name == "interface" ||
-                                                    name == "threads")) ||
+                                                    IsOfInterfaces(name))) ||
                                          (captures && name == "read") ||
                                          (filters && name == "filter");
                                 }),

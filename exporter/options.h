@@ -11,6 +11,7 @@
 #include "exporter/collector_url.h"
 #include "exporter/config_file.h"
 #include "exporter/listen_address.h"
+#include "exporter/source.h"
 #include "exporter/text_output.h"
 #include "tracker/config.h"
 #include "tracker/extractor.h"
@@ -19,10 +20,10 @@ namespace exporter {
 
 struct Options {
   // Exactly one of these is given.
-  std::string interface;
+  std::vector<std::string> interfaces;
   std::vector<std::string> files;
 
-  std::size_t threads = 1;  // that capture; of an interface only
+  LiveOptions live;  // what all interfaces have alike
   std::string filter;
   std::uint32_t sampling = 1;            // one packet of so many is taken
   std::vector<CollectorUrl> collectors;  // --collector and --write

@@ -62,25 +62,4 @@ tracker::Frame FrameOf(const pcap_pkthdr& header, const std::uint8_t* octets) {
   return frame;
 }
 
-BpfFilter::BpfFilter(pcap_t* handle, const std::string& expression)
-    : expression_(expression) {
-  if (pcap_compile(handle, &program_, expression.c_str(), 1,
-                   PCAP_NETMASK_UNKNOWN) != 0) {
-    throw SetupError("filter '" + expression + "': " + pcap_geterr(handle));
-  }
-}
-
-bool BpfFilter::Matches(const tracker::Frame& frame) const {
-  pcap_pkthdr header{};
-  header.caplen = static_cast<bpf_u_int32>(frame.captured.size());
-  header.len = frame.wire_length;
-  return pcap_offline_filter(&program_, &header, frame.captured.data()) != 0;
-}
-
-void BpfFilter::ApplyTo(pcap_t* handle) {
-  if (pcap_setfilter(handle, &program_) != 0) {
-    throw SetupError("filter '" + expression_ + "': " + pcap_geterr(handle));
-  }
-}
-
 }  // namespace exporter

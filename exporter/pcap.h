@@ -27,22 +27,4 @@ tracker::LinkType CheckedLinkType(pcap_t* handle, const std::string& what);
 // A packet's time and lengths; the handle delivers nanoseconds.
 tracker::Frame FrameOf(const pcap_pkthdr& header, const std::uint8_t* octets);
 
-// A compiled pcap-filter(7) expression.
-class BpfFilter {
- public:
-  // Throws SetupError that quotes the expression and libpcap.
-  BpfFilter(pcap_t* handle, const std::string& expression);
-  BpfFilter(const BpfFilter&) = delete;
-  BpfFilter& operator=(const BpfFilter&) = delete;
-  ~BpfFilter() { pcap_freecode(&program_); }
-
-  [[nodiscard]] bool Matches(const tracker::Frame& frame) const;
-  // From here on the handle itself delivers only what matches.
-  void ApplyTo(pcap_t* handle);
-
- private:
-  std::string expression_;
-  bpf_program program_{};
-};
-
 }  // namespace exporter

@@ -24,34 +24,45 @@
 namespace exporter {
 namespace {
 
+void Print(const std::string& text) {
+  std::fwrite(text.data(), 1, text.size(), stderr);
+}
+
+// In one piece, whichever thread it comes from.
+void Tell(const std::string& what) { Print("spanfix: " + what + '\n'); }
+
 // One for each capture thread.
 std::vector<std::unique_ptr<Source>> OpenSources(
     const Options& options, const Clock& clock, const std::atomic<bool>& stop) {
-  if (!options.interface.empty()) {
-    LiveOptions live;
-    live.interface = options.interface;
-    live.filter = options.filter;
-    live.threads = options.threads;
-    return OpenLive(live, clock);
+  std::vector<std::unique_ptr<Source>> sources;
+  if (options.interfaces.empty()) {
+    sources.push_back(OpenFiles(options.files, options.filter, stop));
   }
-  std::vector<std::unique_ptr<Source>> files;
-  files.push_back(OpenFiles(options.files, options.filter, stop));
-  return files;
+  for (const std::string& interface : options.interfaces) {
+    LiveOptions live = options.live;
+    live.interface = interface;
+    live.filter = options.filter;
+    live.tell = Tell;
+    for (auto& source : OpenLive(live, clock)) {
+      sources.push_back(std::move(source));
+    }
+  }
+  return sources;
 }
 
 // For one thread of several: its share of the flows.
-MeasurementOptions OptionsFor(std::size_t index, const Options& options) {
+MeasurementOptions OptionsFor(std::size_t index, std::size_t threads,
+                              const Options& options) {
   MeasurementOptions own;
   own.tracker = options.tracker;
   own.five_tuple = options.five_tuple;
-  own.live = !options.interface.empty();
+  own.live = !options.interfaces.empty();
   own.index = index;
-  own.threads = options.threads;
+  own.threads = threads;
   own.sampling = options.sampling;
   own.watch_traffic = options.http.has_value();
   const std::size_t flows = options.tracker.max_flows;
-  own.tracker.max_flows =
-      flows / options.threads + (index < flows % options.threads ? 1 : 0);
+  own.tracker.max_flows = flows / threads + (index < flows % threads ? 1 : 0);
   if (own.live) {
     // A mass of flows that end at once leaves with the packets that come, no
     // faster than the ring to the export thread is emptied.
@@ -67,7 +78,8 @@ std::vector<std::unique_ptr<Measurement>> MakeMeasurements(
   try {
     for (std::unique_ptr<Source>& source : sources) {
       measurements.push_back(std::make_unique<Measurement>(
-          std::move(source), OptionsFor(measurements.size(), options), clock,
+          std::move(source),
+          OptionsFor(measurements.size(), sources.size(), options), clock,
           consumer));
     }
   } catch (const std::bad_alloc&) {
@@ -79,11 +91,19 @@ std::vector<std::unique_ptr<Measurement>> MakeMeasurements(
 
 MeteringCounts Metered(const CaptureReport& captured) {
   const auto& unmatched = captured.tracker.unmatched;
+  std::vector<CapturedInterface> interfaces;
+  for (const LinkReport& link : captured.interfaces) {
+    interfaces.push_back({link.status.index, link.status.name});
+  }
+  if (interfaces.empty()) {
+    interfaces.push_back({1, "capture"});  // a file
+  }
   return {.ignored_packets = std::accumulate(unmatched.begin(), unmatched.end(),
                                              captured.packets_not_sampled),
           .dropped_packets = captured.capture.dropped_by_kernel +
                              captured.capture.dropped_by_interface,
-          .lost_records = captured.records_overrun};
+          .lost_records = captured.records_overrun,
+          .interfaces = std::move(interfaces)};
 }
 
 // Signals come by descriptor, to the main thread only.
@@ -96,14 +116,10 @@ sigset_t HandledSignals() {
   return signals;
 }
 
-void Print(const std::string& text) {
-  std::fwrite(text.data(), 1, text.size(), stderr);
-}
-
 }  // namespace
 
 Pipeline::Pipeline(const Options& options, const Clock& clock)
-    : live_(!options.interface.empty()),
+    : live_(!options.interfaces.empty()),
       prints_(options.format.has_value()),
       measurements_(MakeMeasurements(OpenSources(options, clock, stop_),
                                      options, clock, ended_)),
@@ -165,12 +181,13 @@ int Pipeline::Run() {
   pthread_sigmask(SIG_BLOCK, &signals, nullptr);
   std::signal(SIGPIPE, SIG_IGN);  // a closed output is an error like others
   const Descriptor done(eventfd(0, EFD_CLOEXEC));
-  if (const std::string notice = measurements_.front()->Input().Notice();
-      !notice.empty()) {
-    Print("spanfix: " + notice + '\n');
+  for (const auto& measurement : measurements_) {
+    for (const std::string& notice : measurement->Input().Notices()) {
+      Tell(notice);
+    }
   }
   for (const std::string& notice : delivery_.Notices()) {
-    Print("spanfix: " + notice + '\n');
+    Tell(notice);
   }
 
   std::vector<std::thread> threads;
@@ -218,8 +235,15 @@ std::unique_ptr<StatusServer> Pipeline::OpenStatusServer(
     return nullptr;
   }
   StatusSources sources;
-  sources.interfaces = [this, name = options.interface] {
-    return std::vector<InterfaceReport>{{name, Captured()}};
+  sources.interfaces = [this] { return OfEachInterface(); };
+  sources.lost = [this] {
+    std::vector<std::string> troubles;
+    for (const LinkReport& link : Captured().interfaces) {
+      if (std::string trouble = Trouble(link.status); !trouble.empty()) {
+        troubles.push_back(std::move(trouble));
+      }
+    }
+    return troubles;
   };
   sources.traffic = [this] {
     std::vector<TrafficReport> threads;
@@ -234,6 +258,21 @@ std::unique_ptr<StatusServer> Pipeline::OpenStatusServer(
       *options.http, options.tracker.max_flows, std::move(sources), clock);
 }
 
+std::vector<InterfaceReport> Pipeline::OfEachInterface() const {
+  std::vector<InterfaceReport> reports;
+  for (const auto& measurement : measurements_) {
+    const CaptureReport report = measurement->Report();
+    const std::string name =
+        live_ ? report.interfaces.front().status.name : std::string();
+    // The threads of one come one after the other.
+    if (reports.empty() || reports.back().name != name) {
+      reports.push_back({name, {}});
+    }
+    reports.back().capture += report;
+  }
+  return reports;
+}
+
 CaptureReport Pipeline::Captured() const {
   CaptureReport sum;
   for (const auto& measurement : measurements_) {
@@ -244,27 +283,23 @@ CaptureReport Pipeline::Captured() const {
 
 int Pipeline::Outcome(const ExportReport& exported) const {
   int status = 0;
-  // All threads have one interface, so the first one that lost it says it all.
-  std::string error;
-  for (const auto& measurement : measurements_) {
-    error = error.empty() ? measurement->Input().Error() : error;
-  }
-  // A pipe that was left before its end may look cut off.
-  const bool left = !live_ && stop_.load();
-  if (!error.empty() && !left) {
-    Print("spanfix: " + error + "; what came before it was exported\n");
+  // An interface has no end, so this is one of files. A pipe that was left
+  // before its end may look cut off.
+  const std::string error = measurements_.front()->Input().Error();
+  if (!error.empty() && !stop_.load()) {
+    Tell(error + "; what came before it was exported");
     status = 1;
   }
   for (const auto& [name, counts] : exported.outputs) {
     const std::uint64_t spooled = counts.spooled + counts.earlier.spooled;
     if (spooled > 0) {
-      Print("spanfix: " + std::to_string(spooled) + " records for " + name +
-            " are in the spool, for the next run\n");
+      Tell(std::to_string(spooled) + " records for " + name +
+           " are in the spool, for the next run");
     }
     const bool dropped =
         !counts.dropped.empty() || !counts.earlier.dropped.empty();
     if (!live_ && dropped) {
-      Print("spanfix: not all records were delivered to " + name + '\n');
+      Tell("not all records were delivered to " + name);
     }
     if (!live_ && (dropped || spooled > 0)) {
       status = 1;

@@ -42,6 +42,7 @@ class Pipeline {
   // Of each thread, for the watchdog.
   [[nodiscard]] std::vector<std::uint64_t> Rounds() const;
   [[nodiscard]] CaptureReport Captured() const;
+  [[nodiscard]] std::vector<InterfaceReport> OfEachInterface() const;
   [[nodiscard]] std::unique_ptr<StatusServer> OpenStatusServer(
       const Options& options, const Clock& clock) const;
   [[nodiscard]] int Outcome(const ExportReport& exported) const;

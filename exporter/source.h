@@ -5,12 +5,15 @@
 #include <atomic>
 #include <chrono>
 #include <cstdint>
+#include <functional>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
 
 #include "exporter/clock.h"
+#include "exporter/link_state.h"
 #include "tracker/frame.h"
 
 namespace exporter {
@@ -41,8 +44,12 @@ class Source {
   // After kEnd: why, naming the file or interface; empty for a regular end.
   [[nodiscard]] virtual std::string Error() const = 0;
   // After opening: what the user should know, such as that the interface would
-  // not go into promiscuous mode; else empty.
-  [[nodiscard]] virtual std::string Notice() const { return ""; }
+  // not go into promiscuous mode.
+  [[nodiscard]] virtual std::vector<std::string> Notices() const { return {}; }
+  // That is captured; none when files are read.
+  [[nodiscard]] virtual std::optional<InterfaceStatus> Interface() const {
+    return std::nullopt;
+  }
   // Costs system calls: not for every burst.
   [[nodiscard]] virtual CaptureCounts Counts() = 0;
   // How much of a file was read, and of how much; 0 of 0 for an interface.
@@ -55,15 +62,19 @@ struct LiveOptions {
   std::string interface;
   std::string filter;  // pcap-filter(7); empty: everything
   int snaplen = 256;   // headers are all we need
-  int buffer_mebibytes = 32;
+  int ring_mebibytes = 32;
+  bool promiscuous = true;
+  bool immediate = false;  // packets at once, at the price of room in the ring
   std::chrono::milliseconds wait{100};  // how long Read() may take
   std::size_t threads = 1;              // that share the packets
+  // What happens to the interface while it is captured, in a line. Any thread.
+  std::function<void(const std::string&)> tell;
 };
 
 // Both throw SetupError naming what cannot be opened and why.
-// A source for each thread, each with a buffer of its own. Every packet from
-// here on is in exactly one of them, all of two addresses in the same
-// (fanout.h). `clock` is the time of day.
+// One interface, whatever becomes of it: a source for each thread, each with a
+// buffer of its own. Every packet from here on is in exactly one of them, all
+// of two addresses in the same (fanout.h). `clock` is the time of day.
 std::vector<std::unique_ptr<Source>> OpenLive(const LiveOptions& options,
                                               const Clock& clock);
 // The files one after the other; all are opened, and the filter is compiled

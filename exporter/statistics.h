@@ -5,14 +5,25 @@
 
 #include <cstdint>
 #include <functional>
+#include <string>
+#include <vector>
 
 namespace exporter {
+
+// A name for a number that records have in ingressInterface.
+struct CapturedInterface {
+  std::uint32_t index = 0;
+  std::string name;
+
+  bool operator==(const CapturedInterface&) const = default;
+};
 
 // What the capture threads know, for all outputs alike.
 struct MeteringCounts {
   std::uint64_t ignored_packets = 0;  // seen, and left out
   std::uint64_t dropped_packets = 0;  // never seen: by the kernel or the card
   std::uint64_t lost_records = 0;     // found no room on their way to export
+  std::vector<CapturedInterface> interfaces = {};
 };
 
 struct ExportStatistics {
@@ -26,7 +37,8 @@ struct ExportStatistics {
 
 // How a collector comes by them.
 struct StatisticsSource {
-  // Any thread may ask. None: there are no statistics records.
+  // Any thread may ask. None: there are no statistics records, and interfaces
+  // have no names.
   std::function<MeteringCounts()> metering;
   // Beside the templates, too; else only at the end, when the numbers are
   // final: a capture that is read again makes the same octets again.

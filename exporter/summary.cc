@@ -43,6 +43,50 @@ void Add(tracker::TrackerStats& sum, const tracker::TrackerStats& other) {
   sum.intervals_reported += other.intervals_reported;
 }
 
+void Add(std::vector<LinkReport>& sum, const LinkReport& other) {
+  const auto same =
+      std::find_if(sum.begin(), sum.end(), [&](const LinkReport& interface) {
+        return interface.status.name == other.status.name;
+      });
+  if (same == sum.end()) {
+    sum.push_back(other);
+    return;
+  }
+  CaptureCounts& counts = same->counts;
+  counts.dropped_by_kernel += other.counts.dropped_by_kernel;
+  // Each of its threads reads the interface's one counter.
+  counts.dropped_by_interface =
+      std::max(counts.dropped_by_interface, other.counts.dropped_by_interface);
+}
+
+CaptureCounts Total(const std::vector<LinkReport>& interfaces) {
+  CaptureCounts total;
+  for (const LinkReport& interface : interfaces) {
+    total.dropped_by_kernel += interface.counts.dropped_by_kernel;
+    total.dropped_by_interface += interface.counts.dropped_by_interface;
+  }
+  return total;
+}
+
+std::string DropLine(const std::string& where, const CaptureCounts& counts) {
+  if (counts.dropped_by_kernel == 0 && counts.dropped_by_interface == 0) {
+    return "";
+  }
+  return "never seen" + where + ": dropped by the kernel " +
+         std::to_string(counts.dropped_by_kernel) + ", by the interface " +
+         std::to_string(counts.dropped_by_interface) + '\n';
+}
+
+std::string DropLines(const CaptureReport& capture) {
+  std::string text = DropLine("", capture.capture);
+  if (capture.interfaces.size() > 1) {
+    for (const LinkReport& interface : capture.interfaces) {
+      text += DropLine(" on " + interface.status.name, interface.counts);
+    }
+  }
+  return text;
+}
+
 std::string PacketLine(const CaptureReport& capture) {
   Sum left_out;
   left_out.Add("not_sampled", capture.packets_not_sampled);
@@ -114,10 +158,10 @@ std::string AccountText(const RecordAccount& account) {
 CaptureReport& CaptureReport::operator+=(const CaptureReport& other) {
   packets_seen += other.packets_seen;
   packets_not_sampled += other.packets_not_sampled;
-  capture.dropped_by_kernel += other.capture.dropped_by_kernel;
-  // Each thread reads the counter of the one interface.
-  capture.dropped_by_interface = std::max(capture.dropped_by_interface,
-                                          other.capture.dropped_by_interface);
+  for (const LinkReport& interface : other.interfaces) {
+    Add(interfaces, interface);
+  }
+  capture = Total(interfaces);
   Add(tracker, other.tracker);
   AddEach(fragments.orphans, other.fragments.orphans);
   fragments.held += other.fragments.held;
@@ -134,13 +178,7 @@ std::string SummaryText(const CaptureReport& capture,
                         const ExportReport& exported) {
   std::string text =
       PacketLine(capture) + FlowLine(capture) + FragmentLine(capture);
-  if (capture.capture.dropped_by_kernel > 0 ||
-      capture.capture.dropped_by_interface > 0) {
-    text += "never seen: dropped by the kernel " +
-            std::to_string(capture.capture.dropped_by_kernel) +
-            ", by the interface " +
-            std::to_string(capture.capture.dropped_by_interface) + '\n';
-  }
+  text += DropLines(capture);
   if (capture.records_overrun > 0) {
     text += "records lost before export " +
             std::to_string(capture.records_overrun) +

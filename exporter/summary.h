@@ -14,13 +14,19 @@
 
 namespace exporter {
 
+struct LinkReport {
+  InterfaceStatus status;
+  CaptureCounts counts;
+};
+
 // What a capture thread knows, and the sum of several.
 struct CaptureReport {
   CaptureReport& operator+=(const CaptureReport& other);
 
   std::uint64_t packets_seen = 0;
   std::uint64_t packets_not_sampled = 0;
-  CaptureCounts capture;
+  CaptureCounts capture;  // of all interfaces
+  std::vector<LinkReport> interfaces;
   tracker::TrackerStats tracker;
   tracker::FragmentCounts fragments;
   std::uint64_t flows_live = 0;

@@ -474,41 +474,6 @@ class Live(EndToEnd):
         path, _ = self.late_collector()
         read_file(path)
 
-    def test_an_interface_that_is_down_cannot_be_captured(self):
-        self.net.inside(self.net.probe, 'ip link add idle type veth peer name '
-                        'other')
-        self.addCleanup(self.net.inside, self.net.probe, 'ip link delete idle')
-        run = subprocess.run(
-            [*enter(self.net.probe), support.SPANFIX, '-i',
-             'idle', '-w', self.path('flows.ipfix')],
-            capture_output=True, text=True, timeout=support.PATIENCE)
-        self.assertEqual(run.returncode, 2, run)
-        self.assertRegex(run.stderr, r"\Aspanfix: [^\n]*'idle'[^\n]* down[^\n]*\n\Z")
-        self.assertFalse(os.path.exists(self.path('flows.ipfix')))
-
-    def test_an_interface_that_disappears_ends_the_run_after_the_export(self):
-        self.net.inside(self.net.probe, 'ip link add gone type veth peer name '
-                        'peer')
-        for name in ('gone', 'peer'):
-            self.net.inside(self.net.probe, f'ip link set {name} up')
-        running = Spanfix(self.directory, self.net.probe, '-i', 'gone',
-                          '--format', 'json', 'udp')
-        self.addCleanup(running.kill)
-        # A neighbour that nobody answers for, so that a packet goes out.
-        self.net.inside(self.net.probe, 'ip address add 10.9.9.1/24 dev peer')
-        self.net.inside(self.net.probe, 'ip neighbour add 10.9.9.2 dev peer '
-                        'lladdr 02:00:00:00:00:99')
-        self.net.run_python(self.net.probe, SEND_UDP, '10.9.9.1', '10.9.9.2',
-                            7777, 1)
-        running.seen(1)
-        self.net.inside(self.net.probe, 'ip link delete gone')
-        self.assertEqual(running.wait(), 1)
-        self.assertEqual([r['flowEndReason'] for r in running.records()], [4])
-        cause, = [line for line in running.stderr().splitlines()
-                  if line.startswith('spanfix: ')]
-        self.assertIn("'gone'", cause)
-        self.assertEqual(Summary(running.stderr()).errors(), [])
-
 
 @needs_root()
 @support.needs('setpriv')

@@ -356,20 +356,6 @@ class LiveThreads(EndToEnd):
         self.assertEqual((summary.live, summary.end_reasons),
                          (10, {'evicted': count - 10}))
 
-    def test_an_interface_that_disappears_is_named_once(self):
-        run(f'ip -n {self.cable.probe} link add gone type veth peer name peer')
-        for name in ('gone', 'peer'):
-            run(f'ip -n {self.cable.probe} link set {name} up')
-        running = Spanfix(self.directory, self.cable.probe, '-i', 'gone',
-                          '--threads', THREADS, '--format', 'json')
-        self.addCleanup(running.kill)
-        run(f'ip -n {self.cable.probe} link delete gone')
-        self.assertEqual(running.wait(), 1)
-        cause, = [line for line in running.stderr().splitlines()
-                  if line.startswith('spanfix: ')]
-        self.assertIn("'gone'", cause)
-        self.assertEqual(Summary(running.stderr()).errors(), [])
-
 
 if __name__ == '__main__':
     sys.exit(support.main())

@@ -123,6 +123,18 @@ class CollectorSession : public testing::Test {
     }
     return found;
   }
+  // Numbers in the records that name interfaces, in their order.
+  [[nodiscard]] std::vector<std::uint64_t> NamedInterfaces() const {
+    std::vector<std::uint64_t> numbers;
+    for (const WireMessage& message : world_.received) {
+      for (const test_support::WireRecord& record : message.records) {
+        if (record.contains({0, 82})) {
+          numbers.push_back(Number(record, 0, 10));
+        }
+      }
+    }
+    return numbers;
+  }
   void Add(int times, Timestamp at = kStart) {
     for (int i = 0; i < times; ++i) {
       collector_->Add(SampleRecord(), at);
@@ -159,6 +171,29 @@ class CollectorSession : public testing::Test {
   MeteringCounts metering_;
   std::unique_ptr<Collector> collector_;
 };
+
+TEST_F(CollectorSession, NamesAnInterfaceAgainWhenItHasAnotherNumber) {
+  metering_.interfaces = {{3, "eth1"}, {4, "eth2"}};
+  MakeWith("tcp://h?interface-names", true);
+  collector_->Tick(kStart);
+  collector_->Tick(kStart + milliseconds{200});
+  EXPECT_EQ(NamedInterfaces(), (std::vector<std::uint64_t>{3, 4}));
+
+  metering_.interfaces[0].index = 7;
+  collector_->Tick(kStart + milliseconds{400});
+  collector_->Tick(kStart + milliseconds{600});
+
+  EXPECT_EQ(NamedInterfaces(), (std::vector<std::uint64_t>{3, 4, 7, 4}));
+}
+
+TEST_F(CollectorSession, NamesInterfacesOnEveryConnection) {
+  metering_.interfaces = {{3, "eth1"}};
+  MakeWith("tcp://h?interface-names", true);
+  collector_->Tick(kStart);
+  world_.peer_closes = true;
+  collector_->Tick(kStart + seconds{1});
+  EXPECT_EQ(NamedInterfaces(), (std::vector<std::uint64_t>{3, 3}));
+}
 
 TEST_F(CollectorSession, CountsWhatTheProtocolHasNoPlaceForAsDropped) {
   CollectorDefaults defaults;

@@ -77,7 +77,7 @@ TEST_F(ConfigFile, HasTheLongOptionsOfTheCommandLine) {
 
   const Options options = Start();
 
-  EXPECT_EQ(options.interface, "eth1");
+  EXPECT_THAT(options.interfaces, ElementsAre("eth1"));
   EXPECT_EQ(options.filter, "not port 9995");
   EXPECT_EQ(options.collectors.at(0).text,
             "udp://192.0.2.1:9995?profile=nfdump&mtu=1400");
@@ -97,7 +97,7 @@ TEST_F(ConfigFile, IsOverriddenByTheCommandLine) {
   const Options options =
       Start({"-i", "eth2", "-c", "udp://192.0.2.2:1", "--max-flows", "600"});
 
-  EXPECT_EQ(options.interface, "eth2");
+  EXPECT_THAT(options.interfaces, ElementsAre("eth2"));
   EXPECT_EQ(options.collectors.size(), 1U);
   EXPECT_EQ(options.collectors.at(0).text, "udp://192.0.2.2:1");
   EXPECT_EQ(options.tracker.max_flows, 600U);
@@ -109,9 +109,9 @@ TEST_F(ConfigFile, OfAnInterfaceServesToReadACapture) {
 
   const Options options = Start({"-r", "a.pcap"});
 
-  EXPECT_EQ(options.interface, "");
+  EXPECT_TRUE(options.interfaces.empty());
   EXPECT_THAT(options.files, ElementsAre("a.pcap"));
-  EXPECT_EQ(options.threads, 1U);
+  EXPECT_EQ(options.live.threads, 1U);
   EXPECT_EQ(options.filter, "udp");
 }
 
@@ -168,7 +168,7 @@ TEST_F(ConfigFile, HasTheLineNamedThatDoesNotGoWithAnother) {
   EXPECT_THAT(Errors("read = a.pcap\ninterface = eth1\n"),
               ElementsAre("FILE:2: -i and -r exclude each other"));
   EXPECT_THAT(Errors("threads = 4\nread = a.pcap\n"),
-              ElementsAre("FILE:1: threads: a capture is read by one thread; "
+              ElementsAre("FILE:1: threads: is about an interface; "
                           "leave it out with -r"));
 }
 

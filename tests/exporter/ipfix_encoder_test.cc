@@ -179,17 +179,22 @@ TEST_F(IpfixEncoder, WritesNoStatisticsForThoseWhoShowNone) {
   EXPECT_TRUE(Take().empty());
 }
 
-TEST_F(IpfixEncoder, NamesTheInterfaceWhereTheFlowsAre) {
+TEST_F(IpfixEncoder, NamesInterfacesWhereTheFlowsAre) {
   IpfixOptions options;
   options.profile = *templates::FindProfile("elastiflow");
   options.observation_domain = 7;
-  options.interface_index = 3;
-  options.interface_name = "enp0s31f6.12345678";
   Make(options);
-
   WriteTemplates();
+  Take();
 
-  const WireMessage said = Take().back();
+  const std::vector<CapturedInterface> interfaces = {{2, "eth1"},
+                                                     {3, "enp0s31f6.12345678"}};
+  encoder_->WriteInterfaces(interfaces, kNow, Sink());
+
+  const std::vector<WireMessage> all = Take();
+  ASSERT_EQ(all.size(), 2U);
+  EXPECT_EQ(Number(all.front().records.at(0), 0, 10), 2U);
+  const WireMessage& said = all.back();
   EXPECT_EQ(said.domain, 7U);
   ASSERT_EQ(said.records.size(), 1U);
   const test_support::WireRecord& record = said.records[0];
@@ -202,11 +207,13 @@ TEST_F(IpfixEncoder, NamesTheInterfaceWhereTheFlowsAre) {
   EXPECT_EQ(reader_.Template(7, 402).fields.at(2).length, 16U);
 }
 
-TEST_F(IpfixEncoder, NamesNoInterfaceThatItDoesNotKnow) {
-  IpfixOptions options;
-  options.profile = *templates::FindProfile("elastiflow");
-  Make(options);
+TEST_F(IpfixEncoder, NamesNoInterfaceUnlessTheProfileHasNames) {
+  Make(Generic());
   WriteTemplates();
+  Take();
+  const std::vector<CapturedInterface> interfaces = {{2, "eth1"}};
+  encoder_->WriteInterfaces(interfaces, kNow, Sink());
+  EXPECT_TRUE(Take().empty());
   EXPECT_THROW(static_cast<void>(reader_.Template(1, 402)), std::out_of_range);
 }
 
@@ -214,7 +221,6 @@ TEST_F(IpfixEncoder, NamesNoInterfaceThatItDoesNotKnow) {
 TEST_F(IpfixEncoder, HasOneOptionsTemplateInAMessage) {
   IpfixOptions options = Generic();
   options.profile.interface_names = true;
-  options.interface_index = 3;
   options.sampling_interval = 100;
   Make(options);
   WriteTemplates();

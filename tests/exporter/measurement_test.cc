@@ -2,6 +2,7 @@
 #include "exporter/measurement.h"
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -35,6 +36,9 @@ class FakeSource final : public Source {
   }
   [[nodiscard]] std::string Error() const override { return error_; }
   [[nodiscard]] CaptureCounts Counts() override { return {}; }
+  [[nodiscard]] std::optional<InterfaceStatus> Interface() const override {
+    return InterfaceStatus{.name = "eth7"};
+  }
   [[nodiscard]] std::uint64_t OctetsRead() const override { return 0; }
   [[nodiscard]] std::uint64_t OctetsTotal() const override { return 0; }
 
@@ -124,11 +128,11 @@ TEST_F(MeasurementTest, TakesOnePacketOfSoManyAndCountsTheOthers) {
   EXPECT_EQ(only->Report().packets_not_sampled, 6U);
 }
 
-TEST_F(MeasurementTest, StopsTheOthersWhenItsInterfaceIsGone) {
-  MeasurementOptions live;
-  live.live = true;
-  Of(1, live)->Run(stop_);
-  EXPECT_TRUE(stop_.load());
+TEST_F(MeasurementTest, KnowsItsInterfaceBeforeItRuns) {
+  const auto only = Of(1, {});
+  ASSERT_EQ(only->Report().interfaces.size(), 1U);
+  EXPECT_EQ(only->Report().interfaces[0].status.name, "eth7");
+  EXPECT_EQ(only->Report().packets_seen, 0U);
 }
 
 }  // namespace

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "exporter/options.h"
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include "exporter/setup_error.h"
@@ -160,9 +161,9 @@ TEST(CommandLine, NeedsOneInput) {
 }
 
 TEST(CommandLine, HasOneThreadUnlessAnInterfaceGetsMore) {
-  EXPECT_EQ(Parse({"-i", "eth0"}).options.threads, 1U);
-  EXPECT_EQ(Parse({"-r", "a"}).options.threads, 1U);
-  EXPECT_EQ(Parse({"-i", "eth0", "--threads", "64"}).options.threads, 64U);
+  EXPECT_EQ(Parse({"-i", "eth0"}).options.live.threads, 1U);
+  EXPECT_EQ(Parse({"-r", "a"}).options.live.threads, 1U);
+  EXPECT_EQ(Parse({"-i", "eth0", "--threads", "64"}).options.live.threads, 64U);
 }
 
 TEST(CommandLine, RefusesThreadsThatItCannotHave) {
@@ -171,14 +172,58 @@ TEST(CommandLine, RefusesThreadsThatItCannotHave) {
   EXPECT_EQ(Refusal({"-i", "eth0", "--threads", "65"}),
             "--threads: must be 1 to 64, not 65");
   EXPECT_EQ(Refusal({"-r", "a", "--threads", "1"}),
-            "--threads: a capture is read by one thread; leave it out with -r");
+            "--threads: is about an interface; leave it out with -r");
   EXPECT_EQ(Refusal({"-i", "eth0", "--threads", "4", "--max-flows", "3"}),
-            "--threads: each of 4 needs a flow; raise --max-flows");
+            "--max-flows: each of 4 threads needs a flow; raise it");
 }
 
 TEST(CommandLine, TakesNoAbbreviations) {
   EXPECT_NE(Refusal({"-r", "a", "--max", "5"}).find("--max"),
             std::string::npos);
+}
+
+TEST(Options, TakeSeveralInterfaces) {
+  EXPECT_THAT(Parse({"-i", "eth0", "-i", "eth1"}).options.interfaces,
+              testing::ElementsAre("eth0", "eth1"));
+  EXPECT_EQ(Refusal({"-i", "eth0", "-i", "eth1", "-i", "eth0"}),
+            "--interface: 'eth0' is there twice; --threads captures it with "
+            "several threads");
+  EXPECT_EQ(Refusal({"-i", "eth0", "-i", "eth1", "--threads", "4",
+                     "--max-flows", "7"}),
+            "--max-flows: each of 8 threads needs a flow; raise it");
+}
+
+TEST(Options, SayHowInterfacesAreCaptured) {
+  const LiveOptions usual = Parse({"-i", "eth0"}).options.live;
+  EXPECT_EQ(usual.ring_mebibytes, 32);
+  EXPECT_EQ(usual.snaplen, 256);
+  EXPECT_TRUE(usual.promiscuous);
+  EXPECT_FALSE(usual.immediate);
+
+  const LiveOptions other =
+      Parse({"-i", "eth0", "--ring-size", "1", "--snaplen", "128",
+             "--promiscuous", "no", "--immediate"})
+          .options.live;
+  EXPECT_EQ(other.ring_mebibytes, 1);
+  EXPECT_EQ(other.snaplen, 128);
+  EXPECT_FALSE(other.promiscuous);
+  EXPECT_TRUE(other.immediate);
+}
+
+TEST(Options, BoundHowInterfacesAreCaptured) {
+  EXPECT_EQ(Refusal({"-i", "eth0", "--ring-size", "2048"}),
+            "--ring-size: must be 1 to 2047 MiB, not 2048");
+  EXPECT_EQ(Refusal({"-i", "eth0", "--snaplen", "65535"}),
+            "--snaplen: must be 64 to 1024 octets, not 65535");
+  EXPECT_EQ(Refusal({"-i", "eth0", "--promiscuous", "off"}),
+            "--promiscuous: there are yes and no, not 'off'");
+}
+
+TEST(Options, ForAnInterfaceAreRefusedWithFiles) {
+  EXPECT_EQ(Refusal({"-r", "a", "--immediate"}),
+            "--immediate: is about an interface; leave it out with -r");
+  EXPECT_EQ(Refusal({"-r", "a", "--promiscuous", "yes"}),
+            "--promiscuous: is about an interface; leave it out with -r");
 }
 
 }  // namespace

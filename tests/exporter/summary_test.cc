@@ -8,6 +8,13 @@
 namespace exporter {
 namespace {
 
+CaptureReport From(const std::string& interface, const CaptureCounts& counts) {
+  CaptureReport report;
+  report.interfaces.push_back(
+      {.status = {.name = interface}, .counts = counts});
+  return report;
+}
+
 TEST(Summary, NamesWhatWasLeftOut) {
   CaptureReport capture;
   capture.packets_seen = 10;
@@ -61,7 +68,6 @@ TEST(Summary, AddsUpWhatThreadsSay) {
   one.octets_in_records = 600;
   one.packets_live = 2;
   one.flows_live = 1;
-  one.capture = {.dropped_by_kernel = 5, .dropped_by_interface = 3};
   one.tracker.flows_created = 3;
   one.tracker.ended[static_cast<std::size_t>(tracker::EndReason::kFin)] = 2;
   one.tracker
@@ -91,13 +97,27 @@ TEST(Summary, AddsUpWhatThreadsSay) {
 TEST(Summary, TakesTheDropsOfTheInterfaceOnceThatEachThreadSaw) {
   CaptureReport both;
   for (const std::uint64_t seen : {7, 9}) {
-    CaptureReport one;
-    one.capture = {.dropped_by_kernel = 5, .dropped_by_interface = seen};
-    both += one;
+    both +=
+        From("eth1", {.dropped_by_kernel = 5, .dropped_by_interface = seen});
   }
   EXPECT_NE(SummaryText(both, {}).find(
                 "dropped by the kernel 10, by the interface 9\n"),
             std::string::npos);
+}
+
+TEST(Summary, SaysWhichOfSeveralInterfacesDropped) {
+  CaptureReport all;
+  all += From("eth1", {.dropped_by_kernel = 5, .dropped_by_interface = 2});
+  all += From("eth1", {.dropped_by_kernel = 1, .dropped_by_interface = 2});
+  all += From("eth2", {});
+  all += From("eth3", {.dropped_by_kernel = 0, .dropped_by_interface = 7});
+  EXPECT_EQ(all.interfaces.size(), 3U);
+  EXPECT_NE(
+      SummaryText(all, {}).find(
+          "never seen: dropped by the kernel 6, by the interface 9\n"
+          "never seen on eth1: dropped by the kernel 6, by the interface 2\n"
+          "never seen on eth3: dropped by the kernel 0, by the interface 7\n"),
+      std::string::npos);
 }
 
 TEST(Progress, ShowsShareRateAndTimeLeft) {

@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "exporter/link_state.h"
+
+#include <net/if.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+
+#include "exporter/descriptor.h"
+
+namespace exporter {
+
+Link LinkNamed(const std::string& name) {
+  const Descriptor socket(::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+  ifreq request{};
+  if (name.size() >= sizeof(request.ifr_name)) {
+    return {};
+  }
+  name.copy(request.ifr_name, name.size());
+  if (ioctl(socket.Get(), SIOCGIFINDEX, &request) != 0) {
+    return {};
+  }
+  Link link{.index = static_cast<std::uint32_t>(request.ifr_ifindex)};
+  // Of one that is removed between the questions, the next look tells.
+  if (ioctl(socket.Get(), SIOCGIFFLAGS, &request) != 0) {
+    return {};
+  }
+  const auto flags = static_cast<unsigned>(request.ifr_flags);
+  link.state = (flags & IFF_UP) == 0        ? LinkState::kDown
+               : (flags & IFF_RUNNING) == 0 ? LinkState::kNoCarrier
+                                            : LinkState::kUp;
+  return link;
+}
+
+std::string Trouble(const InterfaceStatus& interface) {
+  const std::string what = "interface '" + interface.name + "' ";
+  switch (interface.state) {
+    case LinkState::kGone:
+      return what + "is gone";
+    case LinkState::kDown:
+      return what + "is down";
+    case LinkState::kNoCarrier:
+      return what + "has no carrier";
+    case LinkState::kUp:
+      break;
+  }
+  return interface.open ? "" : what + "cannot be opened";
+}
+
+}  // namespace exporter
