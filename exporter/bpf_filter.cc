@@ -85,9 +85,10 @@ Program Joined(const std::vector<Program>& by_tags) {
 }
 
 // Empty if libpcap cannot say it of tagged frames.
-std::vector<Program> OfTaggedFrames(const std::string& expression) {
+std::vector<Program> OfTaggedFrames(const std::string& expression,
+                                    int snaplen) {
   // A live handle would look for the outer tag where the kernel keeps it.
-  const Pcap ethernet(pcap_open_dead(DLT_EN10MB, 262144));
+  const Pcap ethernet(pcap_open_dead(DLT_EN10MB, snaplen));
   std::vector<Program> programs;
   std::string tagged = '(' + expression + ')';
   while (programs.size() < kMostTags) {
@@ -110,10 +111,12 @@ BpfFilter::BpfFilter(pcap_t* handle, const std::string& expression)
     throw SetupError("filter '" + expression + "': " + pcap_geterr(handle));
   }
   program_ = *std::move(bare);
-  if (pcap_datalink(handle) != DLT_EN10MB || SpeaksOfVlan(expression)) {
+  if (expression.empty() || pcap_datalink(handle) != DLT_EN10MB ||
+      SpeaksOfVlan(expression)) {
     return;
   }
-  std::vector<Program> by_tags = OfTaggedFrames(expression);
+  std::vector<Program> by_tags =
+      OfTaggedFrames(expression, pcap_snapshot(handle));
   if (!by_tags.empty()) {
     by_tags.insert(by_tags.begin(), std::move(program_));
     program_ = Joined(by_tags);
@@ -134,10 +137,8 @@ void BpfFilter::ApplyTo(pcap_t* handle) const {
 }
 
 void CheckFilter(const std::string& expression) {
-  if (!expression.empty()) {
-    const Pcap ethernet(pcap_open_dead(DLT_EN10MB, 262144));
-    BpfFilter(ethernet.get(), expression);
-  }
+  const Pcap ethernet(pcap_open_dead(DLT_EN10MB, 262144));
+  BpfFilter(ethernet.get(), expression);
 }
 
 }  // namespace exporter

@@ -47,9 +47,7 @@ PacketSocket::PacketSocket(const LiveOptions& options)
   pcap_set_tstamp_precision(handle_.get(), PCAP_TSTAMP_PRECISION_NANO);
   Activate();
   link_ = CheckedLinkType(handle_.get(), "interface '" + name_ + "'");
-  if (!options.filter.empty()) {
-    BpfFilter(handle_.get(), options.filter).ApplyTo(handle_.get());
-  }
+  BpfFilter(handle_.get(), options.filter).ApplyTo(handle_.get());
   if (pcap_setnonblock(handle_.get(), 1, error.data()) != 0) {
     throw SetupError(what_ + error.data());
   }

@@ -7,6 +7,7 @@ Frames of several kinds, each in wrappings with and without tags; which of them
 an expression means is written beside it, not asked of libpcap."""
 
 import os
+import signal
 import sys
 
 import support
@@ -150,9 +151,11 @@ class FilterOfInterfaces(EndToEnd):
         running = {expression: self.start(cable, expression)
                    for expression in EXPRESSIONS}
         cable.send([octets for _, octets in frames()])
+        for spanfix in running.values():
+            spanfix.send(signal.SIGTERM)
         for expression, spanfix in running.items():
             with self.subTest(expression):
-                self.assertEqual(spanfix.stop(), 0)
+                self.assertEqual(spanfix.wait(), 0)
                 self.assertEqual(Summary(spanfix.stderr()).seen,
                                  len(EXPRESSIONS[expression]) * len(WRAPPINGS))
 

@@ -328,6 +328,17 @@ class LiveInterfaces(EndToEnd):
         running.seen(MANY)
         self.assertNotIn('never seen', self.stop(running).text)
 
+    def test_the_ring_holds_so_much_of_each_packet_as_is_looked_at(self):
+        # A mebibyte holds fewer than 800 that are whole.
+        running = self.spanfix('--ring-size', 1)
+        running.send(signal.SIGSTOP)
+        self.cables.send_by(0, 4000 * [ethernet(udp_packet(
+            '10.0.0.1', 999, '192.0.2.1', 53, b'x' * 1300))])
+        running.send(signal.SIGCONT)
+        running.seen(2000)
+        summary = self.stop(running)
+        self.assertEqual(summary.seen + self.dropped(summary), 4000)
+
     # ---- how it captures ----
 
     def promiscuity(self):
