@@ -92,7 +92,7 @@ bool PacketSocket::Read(FrameBurst& burst) {
   };
   const auto add = [](std::uint8_t* user, const pcap_pkthdr* header,
                       const std::uint8_t* octets) {
-    const auto* context = reinterpret_cast<const Context*>(user);
+    auto* context = reinterpret_cast<Context*>(user);
     tracker::Frame frame = FrameOf(*header, octets);
     if (frame.time < context->socket.start_) {
       return;

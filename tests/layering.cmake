@@ -68,6 +68,7 @@ only_std(templates)
 # Each outside library is known to one place.
 only_in(exporter "^<pcap" pcap.h)
 only_in(exporter "^\"exporter/pcap\\.h\"" pcap.cc bpf_filter.h capture_file.cc packet_socket.h)
+only_in(exporter "^\"exporter/packet_socket\\.h\"" packet_socket.cc live_interface.h source_live.cc)
 only_in(exporter "^<boost" options.cc)
 only_in(exporter "^<fixbuf" fixbuf.h)
 only_in(exporter "^\"exporter/fixbuf" fixbuf_domain.h fixbuf_domain.cc ipfix_encoder.cc ipfix_file.cc)
