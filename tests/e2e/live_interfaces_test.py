@@ -12,7 +12,6 @@ import signal
 import socket
 import subprocess
 import sys
-import time
 import unittest
 
 import support
@@ -20,10 +19,12 @@ from ipfix_reader import read_file
 from kernel import inside, run
 from live_test import Spanfix, enter
 from live_threads_test import Cable, conversations, ethernet, vlan
+from status_test import Client
 from support import EndToEnd, Summary, needs_root, poll_until, udp_packet
 
 STATISTICS, INTERFACE = 403, 402
 MANY = 40000
+HTTP = '127.0.0.1:9995'  # in the probe's namespace
 
 
 def frame(number, port=53):
@@ -77,6 +78,7 @@ class LiveInterfaces(EndToEnd):
             raise unittest.SkipTest(
                 f'cannot build cables of namespaces: {error}') from error
         self.addCleanup(self.cables.remove)
+        run(f'ip -n {self.cables.probe} link set lo up')
 
     def spanfix(self, *arguments, interfaces=('cap0',)):
         self.ipfix = self.path('flows.ipfix')
@@ -111,6 +113,15 @@ class LiveInterfaces(EndToEnd):
     def names(self):
         return [(r['ingressInterface'], r['interfaceName'])
                 for r in self.options(INTERFACE)]
+
+    def client(self):
+        """Of a run with --http HTTP."""
+        return Client(self, 9995, self.cables.probe)
+
+    @staticmethod
+    def health(client):
+        answer = client.get('/healthz')
+        return answer.status, answer.text
 
     # ---- several ----
 
@@ -272,8 +283,10 @@ class LiveInterfaces(EndToEnd):
                          {2})
 
     def test_without_any_interface_it_runs_on_and_time_passes(self):
-        running = self.spanfix('--idle-timeout-udp', 1,
+        running = self.spanfix('--idle-timeout-udp', 1, '--http', HTTP,
                                interfaces=('cap0', 'cap1'))
+        client = self.client()
+        poll_until(lambda: self.health(client) == (200, 'ok\n'), 'it is well')
         self.cables.send_by(0, [frame(1)])
         running.seen(1)
         for number in (0, 1):
@@ -281,7 +294,9 @@ class LiveInterfaces(EndToEnd):
         poll_until(lambda: len(self.told(running)) == 2, 'both are gone')
         record, = poll_until(running.records, 'the flow ends by its time-out')
         self.assertEqual(record['flowEndReason'], 1)
-        time.sleep(0.5)
+        poll_until(lambda: self.health(client) == (
+            503, "interface 'cap0' is gone\ninterface 'cap1' is gone\n"),
+                   'both are missed')
         self.assertEqual(sorted(self.told(running)),
                          [f"cap{number}' is gone; waiting for it"
                           for number in (0, 1)])
@@ -294,13 +309,17 @@ class LiveInterfaces(EndToEnd):
         # While it is stopped, nothing is read, and the ring of a mebibyte
         # cannot hold so many.
         running = self.spanfix('--ring-size', 1, '--max-flows', MANY + 1,
-                               interfaces=('cap0', 'cap1'))
+                               '--http', HTTP, interfaces=('cap0', 'cap1'))
+        client = self.client()
         running.send(signal.SIGSTOP)
         self.cables.send_by(0, map(frame, range(MANY)))
         self.cables.send_by(1, [frame(1)])
         running.send(signal.SIGCONT)
         poll_until(lambda: self.dropped(running.summary()) +
                    running.summary().seen == MANY + 1, 'all are accounted for')
+        poll_until(lambda: client.metrics().sum('packets_seen_total') ==
+                   running.summary().seen, 'the metrics are fresh')
+        metrics = client.metrics()
         summary = self.stop(running)
         dropped = self.dropped(summary)
         self.assertGreater(dropped, 0)
@@ -309,6 +328,11 @@ class LiveInterfaces(EndToEnd):
             re.findall(r'^never seen.*$', summary.text, re.M),
             [f'never seen{on}: dropped by the kernel {dropped}, by the '
              'interface 0' for on in ('', ' on cap0')])
+        for name, count in (('cap0', dropped), ('cap1', 0)):
+            self.assertEqual(metrics.value('packets_dropped_total', by='kernel',
+                                           interface=name), count)
+        self.assertEqual(metrics.value('packets_seen_total', interface='cap1'),
+                         1)
         last = self.options(STATISTICS)[-1]
         self.assertEqual(last['droppedPacketTotalCount'], dropped)
         self.assertEqual(len(read_file(self.ipfix).records), summary.seen)
