@@ -91,12 +91,11 @@ std::optional<SpoolOptions> SpoolFor(const CollectorUrl& url,
 // it, and no other output ever does.
 std::unique_ptr<Output> OpenNetworkCollector(
     const CollectorUrl& url, const Options& options, const Clock& clock,
-    const std::function<MeteringCounts()>& metering,
-    const std::optional<SpoolOptions>& spool) {
+    const DeliveryHooks& hooks, const std::optional<SpoolOptions>& spool) {
   const bool live = !options.interfaces.empty();
   const std::size_t outputs =
       options.collectors.size() + (options.format.has_value() ? 1 : 0);
-  std::unique_ptr<Output> collector = OpenCollector(url, live, metering, spool);
+  std::unique_ptr<Output> collector = OpenCollector(url, live, hooks, spool);
   if (!live && outputs == 1) {
     return collector;
   }
@@ -111,15 +110,14 @@ std::vector<std::unique_ptr<Output>> OpenOutputs(
   std::vector<std::unique_ptr<Output>> outputs;
   for (const CollectorUrl& url : options.collectors) {
     if (url.scheme != Scheme::kFile) {
-      outputs.push_back(
-          OpenNetworkCollector(url, options, clock, hooks.metering,
-                               SpoolFor(url, options, spool, hooks)));
+      outputs.push_back(OpenNetworkCollector(
+          url, options, clock, hooks, SpoolFor(url, options, spool, hooks)));
     }
   }
   for (const CollectorUrl& url : options.collectors) {
     if (url.scheme == Scheme::kFile) {
       RefuseToOverwrite(options, url);
-      outputs.push_back(OpenCollector(url, live, hooks.metering));
+      outputs.push_back(OpenCollector(url, live, hooks));
     }
   }
   if (options.format) {

@@ -4,7 +4,6 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <functional>
 #include <memory>
 #include <optional>
 #include <span>
@@ -13,21 +12,14 @@
 
 #include "exporter/clock.h"
 #include "exporter/ended_queue.h"
+#include "exporter/open_collector.h"
 #include "exporter/options.h"
 #include "exporter/output.h"
 #include "exporter/published.h"
 #include "exporter/spool_directory.h"
-#include "exporter/statistics.h"
 #include "exporter/summary.h"
 
 namespace exporter {
-
-// The threads that serve collectors call these.
-struct DeliveryHooks {
-  std::function<MeteringCounts()> metering;  // what collectors are told
-  // What happens, for the user: a line without its end. Optional.
-  std::function<void(const std::string&)> say;
-};
 
 class Delivery {
  public:

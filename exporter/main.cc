@@ -9,6 +9,7 @@
 #include <string>
 
 #include "exporter/clock.h"
+#include "exporter/log.h"
 #include "exporter/options.h"
 #include "exporter/pipeline.h"
 #include "exporter/setup_error.h"
@@ -32,6 +33,8 @@ int main(int argc, char** argv) {
   OccupyStandardDescriptors();
   // Asking for a summary must not end a program that is about to start.
   std::signal(SIGUSR1, SIG_IGN);
+  const exporter::SystemClock clock;
+  exporter::LogOptions logging;
   try {
     const exporter::CommandLine line = exporter::ParseCommandLine(argc, argv);
     if (line.answer) {
@@ -41,17 +44,21 @@ int main(int argc, char** argv) {
     if (line.show) {
       return exporter::Show(*line.show);
     }
-    const exporter::SystemClock clock;
-    return exporter::Pipeline(line.options, clock).Run();
+    logging = line.options.log;
+    exporter::Log log(logging, STDERR_FILENO, clock);
+    return exporter::Pipeline(line.options, clock, log).Run();
   } catch (const exporter::SetupError& error) {
     // A config file has a line for each of its errors.
+    exporter::Log log(logging, STDERR_FILENO, clock);
     std::istringstream lines(error.what());
     for (std::string text; std::getline(lines, text);) {
-      std::fprintf(stderr, "spanfix: %s\n", text.c_str());
+      log.Error("cannot-start", text);
     }
     return 2;
   } catch (const std::exception& error) {
-    std::fprintf(stderr, "spanfix: internal error: %s\n", error.what());
+    exporter::Log(logging, STDERR_FILENO, clock)
+        .Error("internal-error",
+               std::string("internal error: ") + error.what());
     return 1;
   }
 }

@@ -2,7 +2,6 @@
 #include "exporter/open_collector.h"
 
 #include <chrono>
-#include <cstdio>
 #include <string>
 #include <utility>
 
@@ -69,8 +68,7 @@ bool MaySpool(const CollectorUrl& url) {
 }
 
 std::unique_ptr<Output> OpenCollector(
-    const CollectorUrl& url, bool live,
-    const std::function<MeteringCounts()>& metering,
+    const CollectorUrl& url, bool live, const DeliveryHooks& hooks,
     const std::optional<SpoolOptions>& spool) {
   if (url.protobuf) {
     return OpenProtobufOutput(url);
@@ -89,11 +87,8 @@ std::unique_ptr<Output> OpenCollector(
       break;
   }
   const std::string name = "collector '" + url.text + '\'';
-  if ((live || spool) && transport->ComesAgain()) {
-    transport =
-        Announcing(std::move(transport), name, [](const std::string& line) {
-          std::fprintf(stderr, "spanfix: %s\n", line.c_str());
-        });
+  if ((live || spool) && transport->ComesAgain() && hooks.say) {
+    transport = Announcing(std::move(transport), name, hooks.say);
   }
   if (const std::error_code error = transport->Open();
       error && !spool && (!live || !transport->ComesAgain())) {
@@ -101,7 +96,7 @@ std::unique_ptr<Output> OpenCollector(
   }
   auto collector = std::make_unique<Collector>(
       url, MakeEncoder(url), std::move(transport), !live,
-      StatisticsSource{.metering = metering, .live = live});
+      StatisticsSource{.metering = hooks.metering, .live = live});
   if (spool) {
     collector->SetSpool(
         std::make_unique<Spool>(*spool, MakeIpfixFraming(MakeEncoder(url))));

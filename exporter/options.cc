@@ -161,7 +161,15 @@ po::options_description OperationOptions() {
   operation.add_options()(
       "http", po::value<std::string>()->value_name("ADDRESS"),
       "serve a status page, /metrics for Prometheus and /healthz there, as in "
-      "127.0.0.1:9995 or [::1]:9995");
+      "127.0.0.1:9995 or [::1]:9995")(
+      "log-format",
+      po::value<std::string>()->default_value("text")->value_name("text|json"),
+      "what is said on the standard error, also the summary: lines to read, or "
+      "a JSON object for each event")(
+      "log-level",
+      po::value<std::string>()->default_value("info")->value_name(
+          "error|warning|info"),
+      "say there what is at least so bad; the summary always comes");
   return operation;
 }
 
@@ -488,6 +496,26 @@ void SetOutput(const po::variables_map& given, Options& options) {
   }
 }
 
+LogOptions Logging(const po::variables_map& given) {
+  LogOptions options;
+  const auto& format = given["log-format"].as<std::string>();
+  if (format != "text" && format != "json") {
+    throw SetupError("--log-format: there are text and json, not '" + format +
+                     "'");
+  }
+  options.format = format == "json" ? LogFormat::kJson : LogFormat::kText;
+  const auto& level = given["log-level"].as<std::string>();
+  if (level == "error") {
+    options.level = LogLevel::kError;
+  } else if (level == "warning") {
+    options.level = LogLevel::kWarning;
+  } else if (level != "info") {
+    throw SetupError("--log-level: there are error, warning and info, not '" +
+                     level + "'");
+  }
+  return options;
+}
+
 Options OptionsFrom(const po::variables_map& given) {
   Options options;
   SetInput(given, options);
@@ -496,6 +524,7 @@ Options OptionsFrom(const po::variables_map& given) {
   options.five_tuple = FlowKeyOptions(given);
   options.sampling = Sampling(given);
   options.live = Capture(given, options);
+  options.log = Logging(given);
   if (given.count("http") > 0) {
     options.http = ParseListenAddress(given["http"].as<std::string>());
   }

@@ -11,6 +11,7 @@
 #include "exporter/collector_url.h"
 #include "exporter/config_file.h"
 #include "exporter/listen_address.h"
+#include "exporter/log.h"
 #include "exporter/source.h"
 #include "exporter/text_output.h"
 #include "tracker/config.h"
@@ -34,6 +35,7 @@ struct Options {
   std::optional<TextFormat> format;
   tracker::TrackerConfig tracker;
   tracker::FiveTupleOptions five_tuple;
+  LogOptions log;
   std::optional<ListenAddress> http;  // metrics and a status page
 };
 

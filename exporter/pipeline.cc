@@ -4,6 +4,7 @@
 #include <poll.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <csignal>
 #include <cstdio>
@@ -20,20 +21,16 @@
 #include "exporter/progress.h"
 #include "exporter/setup_error.h"
 #include "exporter/source.h"
+#include "exporter/status_json.h"
 
 namespace exporter {
 namespace {
 
-void Print(const std::string& text) {
-  std::fwrite(text.data(), 1, text.size(), stderr);
-}
-
-// In one piece, whichever thread it comes from.
-void Tell(const std::string& what) { Print("spanfix: " + what + '\n'); }
-
 // One for each capture thread.
-std::vector<std::unique_ptr<Source>> OpenSources(
-    const Options& options, const Clock& clock, const std::atomic<bool>& stop) {
+std::vector<std::unique_ptr<Source>> OpenSources(const Options& options,
+                                                 const Clock& clock,
+                                                 const std::atomic<bool>& stop,
+                                                 Log& log) {
   std::vector<std::unique_ptr<Source>> sources;
   if (options.interfaces.empty()) {
     sources.push_back(OpenFiles(options.files, options.filter, stop));
@@ -42,7 +39,9 @@ std::vector<std::unique_ptr<Source>> OpenSources(
     LiveOptions live = options.live;
     live.interface = interface;
     live.filter = options.filter;
-    live.tell = Tell;
+    live.tell = [&log](const std::string& what) {
+      log.Warn("interface-changed", what);
+    };
     for (auto& source : OpenLive(live, clock)) {
       sources.push_back(std::move(source));
     }
@@ -116,19 +115,26 @@ sigset_t HandledSignals() {
   return signals;
 }
 
+// Onto a terminal, over and over on one line: not an event.
+void PrintProgress(const std::string& text) {
+  std::fwrite(text.data(), 1, text.size(), stderr);
+}
+
 }  // namespace
 
-Pipeline::Pipeline(const Options& options, const Clock& clock)
-    : live_(!options.interfaces.empty()),
+Pipeline::Pipeline(const Options& options, const Clock& clock, Log& log)
+    : log_(log),
+      max_flows_(options.tracker.max_flows),
+      live_(!options.interfaces.empty()),
       prints_(options.format.has_value()),
-      measurements_(MakeMeasurements(OpenSources(options, clock, stop_),
+      measurements_(MakeMeasurements(OpenSources(options, clock, stop_, log),
                                      options, clock, ended_)),
       status_(OpenStatusServer(options, clock)),
       delivery_(options, clock,
                 {.metering = [this] { return Metered(Captured()); },
                  .say =
-                     [](const std::string& what) {
-                       Print("spanfix: " + what + '\n');
+                     [this](const std::string& what) {
+                       log_.Warn("delivery-notice", what);
                      }}) {}
 
 // Until `done` is readable. A signal ends the run; a second one ends it at
@@ -136,15 +142,20 @@ Pipeline::Pipeline(const Options& options, const Clock& clock)
 void Pipeline::Supervise(int done, const ServiceManager& manager) {
   sigset_t signals = HandledSignals();
   const Descriptor signal_fd(signalfd(-1, &signals, SFD_CLOEXEC));
-  const bool progress = !live_ && isatty(STDERR_FILENO) == 1 &&
+  const bool progress = !live_ && log_.Format() == LogFormat::kText &&
+                        isatty(STDERR_FILENO) == 1 &&
                         !(prints_ && isatty(STDOUT_FILENO) == 1);
   const auto start = std::chrono::steady_clock::now();
   Watchdog watchdog(AliveInterval(), start);
   for (;;) {
     std::array<pollfd, 2> ready{
         {{done, POLLIN, 0}, {signal_fd.Get(), POLLIN, 0}}};
+    const int alive = watchdog.Timeout(std::chrono::steady_clock::now());
+    const auto quiet =
+        static_cast<int>(std::chrono::milliseconds{Log::kQuiet}.count());
     poll(ready.data(), ready.size(),
-         progress ? 250 : watchdog.Timeout(std::chrono::steady_clock::now()));
+         progress ? 250 : (alive < 0 ? quiet : std::min(alive, quiet)));
+    log_.WriteHeld();
     if (watchdog.Due(std::chrono::steady_clock::now(), Rounds())) {
       manager.Alive();
     }
@@ -157,7 +168,7 @@ void Pipeline::Supervise(int done, const ServiceManager& manager) {
         continue;
       }
       if (signal.ssi_signo == SIGUSR1) {
-        Print(SummaryText(Captured(), delivery_.Report()));
+        LogSummary(delivery_.Report());
       } else {
         manager.Stopping();
         stop_.store(true);
@@ -165,14 +176,14 @@ void Pipeline::Supervise(int done, const ServiceManager& manager) {
         pthread_sigmask(SIG_UNBLOCK, &signals, nullptr);
       }
     } else if (progress) {
-      Print("\r" +
-            ProgressText(measurements_.front()->Progress(),
-                         std::chrono::steady_clock::now() - start) +
-            "\033[K");
+      PrintProgress("\r" +
+                    ProgressText(measurements_.front()->Progress(),
+                                 std::chrono::steady_clock::now() - start) +
+                    "\033[K");
     }
   }
   if (progress) {
-    Print("\r\033[K");
+    PrintProgress("\r\033[K");
   }
 }
 
@@ -183,11 +194,11 @@ int Pipeline::Run() {
   const Descriptor done(eventfd(0, EFD_CLOEXEC));
   for (const auto& measurement : measurements_) {
     for (const std::string& notice : measurement->Input().Notices()) {
-      Tell(notice);
+      log_.Warn("capture-notice", notice);
     }
   }
   for (const std::string& notice : delivery_.Notices()) {
-    Tell(notice);
+    log_.Warn("collector-notice", notice);
   }
 
   std::vector<std::thread> threads;
@@ -215,7 +226,7 @@ int Pipeline::Run() {
   }
 
   const ExportReport exported = delivery_.Report();
-  Print(SummaryText(Captured(), exported));
+  LogSummary(exported);
   return Outcome(exported);
 }
 
@@ -281,25 +292,34 @@ CaptureReport Pipeline::Captured() const {
   return sum;
 }
 
-int Pipeline::Outcome(const ExportReport& exported) const {
+void Pipeline::LogSummary(const ExportReport& exported) {
+  const CaptureReport captured = Captured();
+  log_.Summary(SummaryText(captured, exported),
+               SummaryJson(captured, exported, max_flows_));
+}
+
+int Pipeline::Outcome(const ExportReport& exported) {
   int status = 0;
   // An interface has no end, so this is one of files. A pipe that was left
   // before its end may look cut off.
   const std::string error = measurements_.front()->Input().Error();
   if (!error.empty() && !stop_.load()) {
-    Tell(error + "; what came before it was exported");
+    log_.Error("capture-failed", error + "; what came before it was exported");
     status = 1;
   }
   for (const auto& [name, counts] : exported.outputs) {
     const std::uint64_t spooled = counts.spooled + counts.earlier.spooled;
     if (spooled > 0) {
-      Tell(std::to_string(spooled) + " records for " + name +
-           " are in the spool, for the next run");
+      log_.Info("records-spooled",
+                std::to_string(spooled) + " records for " + name +
+                    " are in the spool, for the next run",
+                {{"collector", name}});
     }
     const bool dropped =
         !counts.dropped.empty() || !counts.earlier.dropped.empty();
     if (!live_ && dropped) {
-      Tell("not all records were delivered to " + name);
+      log_.Error("records-dropped", "not all records were delivered to " + name,
+                 {{"collector", name}});
     }
     if (!live_ && (dropped || spooled > 0)) {
       status = 1;

@@ -19,6 +19,7 @@
 #include "exporter/clock.h"
 #include "exporter/delivery.h"
 #include "exporter/doorbell.h"
+#include "exporter/log.h"
 #include "exporter/measurement.h"
 #include "exporter/options.h"
 #include "exporter/service_manager.h"
@@ -30,10 +31,11 @@ namespace exporter {
 class Pipeline {
  public:
   // Opens everything; the files that are written come last, so that a run that
-  // cannot start leaves none behind. Throws SetupError.
-  Pipeline(const Options& options, const Clock& clock);
+  // cannot start leaves none behind. Throws SetupError. `log` outlives
+  // it.
+  Pipeline(const Options& options, const Clock& clock, Log& log);
 
-  // Until the end of the captures, SIGINT or SIGTERM. Prints the summary. The
+  // Until the end of the captures, SIGINT or SIGTERM. Logs the summary. The
   // exit status: 0, or 1 when something failed on the way.
   int Run();
 
@@ -45,8 +47,12 @@ class Pipeline {
   [[nodiscard]] std::vector<InterfaceReport> OfEachInterface() const;
   [[nodiscard]] std::unique_ptr<StatusServer> OpenStatusServer(
       const Options& options, const Clock& clock) const;
-  [[nodiscard]] int Outcome(const ExportReport& exported) const;
+  void LogSummary(const ExportReport& exported);
+  // Logs what failed.
+  [[nodiscard]] int Outcome(const ExportReport& exported);
 
+  Log& log_;
+  std::size_t max_flows_;
   bool live_;
   bool prints_;  // records on the standard output
   std::atomic<bool> stop_{false};

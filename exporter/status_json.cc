@@ -80,6 +80,15 @@ json Flows(const CaptureReport& capture, std::size_t limit) {
           {"records_overrun", capture.records_overrun}};
 }
 
+json Orphans(const CaptureReport& capture) {
+  Counts orphans;
+  for (std::size_t i = 0; i < tracker::kOrphans; ++i) {
+    orphans.Add(tracker::Name(static_cast<tracker::Orphan>(i)),
+                capture.fragments.orphans[i]);
+  }
+  return orphans.List();
+}
+
 json Interfaces(const std::vector<InterfaceReport>& interfaces) {
   json list = json::array();
   for (const auto& [name, capture] : interfaces) {
@@ -160,6 +169,16 @@ std::string StatusJson(const RunSnapshot& run) {
                       {"packets_per_second", run.rates.packets_per_second},
                       {"octets_per_second", run.rates.octets_per_second}}}};
   return status.dump(-1, ' ', false, json::error_handler_t::replace);
+}
+
+std::string SummaryJson(const CaptureReport& capture,
+                        const ExportReport& exported, std::size_t max_flows) {
+  const json summary{{"packets", Packets(capture)},
+                     {"ip_octets_in_records", capture.octets_in_records},
+                     {"fragments_on_ports_0", Orphans(capture)},
+                     {"flows", Flows(capture, max_flows)},
+                     {"collectors", Collectors(exported)}};
+  return summary.dump(-1, ' ', false, json::error_handler_t::replace);
 }
 
 }  // namespace exporter

@@ -50,8 +50,9 @@ Holdings Held() {
 class CollectorDay : public testing::Test {
  protected:
   void Make(const std::string& url) {
-    collector_ = OpenCollector(ParseCollectorUrl(url, {}), true,
-                               [] { return MeteringCounts{}; });
+    collector_ =
+        OpenCollector(ParseCollectorUrl(url, {}), true,
+                      {.metering = [] { return MeteringCounts{}; }, .say = {}});
   }
   // A record each minute, sent at once, and then `minute`.
   void Pass(int count, const std::function<void()>& minute) {
