@@ -307,6 +307,17 @@ void SetProtobuf(CollectorUrl& url, std::string_view path,
   }
 }
 
+// Of the same schema.
+void SetKafka(CollectorUrl& url) {
+  url.scheme = Scheme::kKafka;
+  url.kafka = ParseKafkaUrl(url.text);
+  url.text = KafkaUrlWithoutSecrets(url.text);
+  url.profile = *templates::FindProfile("generic");
+  url.host = url.kafka.brokers;
+  url.port.clear();
+  url.path = url.kafka.topic;
+}
+
 }  // namespace
 
 templates::Profile ProfileNamed(const std::string& name,
@@ -368,10 +379,14 @@ CollectorUrl ParseCollectorUrl(const std::string& text,
     SetProtobuf(url, rest.substr(9), query);
     url.profile.overlays = defaults.overlays;
     return url;
+  } else if (rest.starts_with("kafka://")) {
+    SetKafka(url);
+    url.profile.overlays = defaults.overlays;
+    return url;
   } else {
     Refuse(url,
            "expected udp://HOST:PORT, tcp://HOST:PORT, tls://HOST:PORT, "
-           "file:PATH or protobuf:PATH");
+           "file:PATH, protobuf:PATH or kafka://HOST/TOPIC");
   }
   SetParameters(url, query);
   CheckNetflow(url);

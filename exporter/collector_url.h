@@ -3,6 +3,7 @@
 //   udp://HOST[:PORT][?NAME=VALUE&...]  tcp://...  tls://...
 //   file:PATH[?...]
 //   protobuf:PATH
+//   kafka://HOST[:PORT][,...]/TOPIC[?...]
 #pragma once
 
 #include <chrono>
@@ -10,11 +11,12 @@
 #include <optional>
 #include <string>
 
+#include "exporter/kafka_url.h"
 #include "templates/profile.h"
 
 namespace exporter {
 
-enum class Scheme : std::uint8_t { kUdp, kTcp, kTls, kFile };
+enum class Scheme : std::uint8_t { kUdp, kTcp, kTls, kFile, kKafka };
 // Their values are those on the wire.
 enum class ExportVersion : std::uint8_t {
   kNetflow5 = 5,
@@ -41,7 +43,7 @@ struct TlsParameters {
 };
 
 struct CollectorUrl {
-  std::string text;  // as given, for messages
+  std::string text;  // as given, for messages; kafka: without secrets
   Scheme scheme = Scheme::kUdp;
   ExportVersion version = ExportVersion::kIpfix;
   std::string host;           // udp, tcp, tls; without the brackets of IPv6
@@ -49,6 +51,7 @@ struct CollectorUrl {
   TlsParameters tls;
   std::string path;       // file
   bool protobuf = false;  // file; of templates/flow.proto, not IPFIX
+  KafkaParameters kafka;  // scheme kKafka
   templates::Profile profile;
   std::uint32_t observation_domain = 1;
   std::uint32_t pen = 0;

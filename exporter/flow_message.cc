@@ -192,15 +192,20 @@ void ReadPlaceAndConclusions(const FlowRecord& message, Record& record) {
   record.community_id.Assign(message.community_id());
 }
 
+// Every field, whatever `message` had before.
+void Fill(const Record& record, FlowRecord& message) {
+  FillCommon(record, message);
+  FillTimesAndIp(record, message);
+  FillTcp(record, message);
+  FillPlaceAndConclusions(record, message);
+}
+
 }  // namespace
 
 void AppendFlowMessage(const Record& record,
                        std::vector<std::uint8_t>& stream) {
   FlowRecord message;
-  FillCommon(record, message);
-  FillTimesAndIp(record, message);
-  FillTcp(record, message);
-  FillPlaceAndConclusions(record, message);
+  Fill(record, message);
 
   const std::size_t size = message.ByteSizeLong();
   const auto length = static_cast<std::uint32_t>(size);
@@ -208,6 +213,26 @@ void AppendFlowMessage(const Record& record,
   stream.resize(begin + CodedOutputStream::VarintSize32(length) + size);
   message.SerializeWithCachedSizesToArray(
       CodedOutputStream::WriteVarint32ToArray(length, stream.data() + begin));
+}
+
+struct FlowMessageWriter::State {
+  FlowRecord message;
+  std::vector<std::uint8_t> octets;
+};
+
+FlowMessageWriter::FlowMessageWriter() : state_(std::make_unique<State>()) {}
+
+FlowMessageWriter::~FlowMessageWriter() = default;
+
+std::span<const std::uint8_t> FlowMessageWriter::Write(const Record& record) {
+  auto& [message, octets] = *state_;
+  Fill(record, message);
+  const std::size_t size = message.ByteSizeLong();
+  if (octets.size() < size) {
+    octets.resize(size);
+  }
+  message.SerializeWithCachedSizesToArray(octets.data());
+  return std::span(octets).first(size);
 }
 
 bool ParseFlowMessage(std::span<const std::uint8_t> message, Record& record) {

@@ -4,6 +4,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <span>
 #include <string>
 #include <vector>
@@ -16,6 +17,21 @@ namespace exporter {
 // as a varint, then the message. The same record gives the same octets.
 void AppendFlowMessage(const templates::FlowRecord& record,
                        std::vector<std::uint8_t>& stream);
+
+// Writes one message after the other without allocating for each.
+class FlowMessageWriter {
+ public:
+  FlowMessageWriter();
+  ~FlowMessageWriter();
+
+  // `record` as a message without its length; valid until the next call. The
+  // same record gives the same octets.
+  std::span<const std::uint8_t> Write(const templates::FlowRecord& record);
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
 
 // The record in `message`, which stands there without its length. Fields that
 // are not in it are 0, unknown ones are skipped. Returns false when it is no

@@ -9,6 +9,7 @@
 #include "exporter/collector.h"
 #include "exporter/ipfix_encoder.h"
 #include "exporter/ipfix_framing.h"
+#include "exporter/kafka_output.h"
 #include "exporter/netflow5_encoder.h"
 #include "exporter/netflow9_encoder.h"
 #include "exporter/protobuf_output.h"
@@ -73,6 +74,9 @@ std::unique_ptr<Output> OpenCollector(
   if (url.protobuf) {
     return OpenProtobufOutput(url);
   }
+  if (url.scheme == Scheme::kKafka) {
+    return OpenKafkaOutput(url, {.patient = !live, .say = hooks.say});
+  }
   std::unique_ptr<Transport> transport;
   switch (url.scheme) {
     case Scheme::kUdp:
@@ -84,6 +88,8 @@ std::unique_ptr<Output> OpenCollector(
       break;
     case Scheme::kFile:
       transport = MakeFileTransport(url);
+      break;
+    case Scheme::kKafka:
       break;
   }
   const std::string name = "collector '" + url.text + '\'';

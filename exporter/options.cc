@@ -83,8 +83,8 @@ po::options_description OutputOptions() {
   output.add_options()(
       "collector,c", po::value<std::vector<std::string>>()->value_name("URL"),
       "udp://HOST:PORT, tcp://HOST:PORT, tls://HOST:PORT, file:PATH, with "
-      "parameters as in "
-      "?profile=generic&uniflow, or protobuf:PATH; several are served alike")(
+      "parameters as in ?profile=generic&uniflow, protobuf:PATH, or "
+      "kafka://HOST/TOPIC; several are served alike")(
       "balance",
       "divide the flows between the collectors by udp://, tcp:// and tls://, "
       "instead "

@@ -76,6 +76,7 @@ only_in(exporter "^<zlib" capture_stream.cc)
 only_in(exporter "^<openssl" community_id.cc tls_context.cc tls_error.cc tls_session.cc)
 only_in(exporter "^<microhttpd" http_server.cc)
 only_in(exporter "^<nlohmann" log.cc status_json.cc)
+only_in(exporter "^<librdkafka" kafka_producer.cc)
 only_in(exporter "^(<google/protobuf|\"templates/flow\\.pb)" flow_message.cc)
 
 # Nothing that ships knows the tests.

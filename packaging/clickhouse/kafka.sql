@@ -1,7 +1,7 @@
 -- SPDX-License-Identifier: Apache-2.0
--- From a Kafka topic into the table of flows.sql. A message of the topic is one
--- or more records, each behind its length, as in a file of -c protobuf:; where
--- it is one record without its length, the format is ProtobufSingle.
+-- From a Kafka topic into the table of flows.sql. A message of -c kafka:
+-- is one record without its length: ProtobufSingle. (Where something else
+-- carries records there, each behind its length, the format is Protobuf.)
 -- flow.proto must be in the server's directory of format schemas.
 CREATE TABLE IF NOT EXISTS flows_queue
 (
@@ -62,7 +62,7 @@ ENGINE = Kafka
 SETTINGS kafka_broker_list = 'localhost:9092',
          kafka_topic_list = 'flows',
          kafka_group_name = 'clickhouse',
-         kafka_format = 'Protobuf',
+         kafka_format = 'ProtobufSingle',
          kafka_schema = 'flow:FlowRecord';
 
 CREATE MATERIALIZED VIEW IF NOT EXISTS flows_consumer TO flows AS
