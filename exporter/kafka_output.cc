@@ -1,14 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "exporter/kafka_output.h"
 
+#include <algorithm>
 #include <chrono>
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <string_view>
 #include <utility>
+#include <vector>
 
+#include "exporter/delivery_queue.h"
 #include "exporter/flow_message.h"
 #include "exporter/kafka_producer.h"
+#include "exporter/kafka_spool.h"
 
 namespace exporter {
 namespace {
@@ -22,6 +27,14 @@ constexpr std::chrono::milliseconds kTurn{100};
 constexpr std::chrono::seconds kBetweenRestarts{1};
 // Records between two looks for reports, which take a lock.
 constexpr std::uint64_t kRecordsPerPoll = 64;
+
+// Brokers that are away so long are not waited for if there is a spool.
+constexpr std::chrono::seconds kAway{1};
+constexpr std::chrono::seconds kStall{10};
+constexpr std::chrono::milliseconds kPatienceWithSpool{2000};
+constexpr std::chrono::milliseconds kBetweenAttempts{500};
+// Messages of the spool that are sent before their reports are waited for.
+constexpr std::size_t kWindow = 8192;
 
 std::span<const std::uint8_t> KeyOf(const templates::FlowRecord& record,
                                     KafkaKey key) {
@@ -44,6 +57,8 @@ class KafkaOutput final : public Output {
       : name_(url.text),
         key_(url.kafka.key),
         options_(std::move(options)),
+        spooling_(options_.spool != nullptr),
+        queue_(0),
         producer_(
             url.kafka,
             "collector '" + url.text.substr(0, url.text.find('?')) + '\'',
@@ -51,32 +66,62 @@ class KafkaOutput final : public Output {
              .trouble =
                  [this](const KafkaTrouble& trouble) {
                    TakeTrouble(trouble);
-                 }}) {}
+                 }}) {
+    queue_.SetSpool(std::move(options_.spool));
+  }
 
   void Add(const templates::FlowRecord& record, Timestamp now) override {
     now_ = now;
     ++counts_.made;
     if (counts_.made % kRecordsPerPoll == 0) {
-      producer_.Poll({});
+      Work();
     }
-    Send(KeyOf(record, key_), writer_.Write(record));
+    const std::span<const std::uint8_t> message = writer_.Write(record);
+    if (spooling_) {
+      Spool(message);
+    } else {
+      Send(KeyOf(record, key_), message);
+    }
   }
 
-  void EndBurst(Timestamp /*now*/) override { producer_.Poll({}); }
+  void EndBurst(Timestamp /*now*/) override { Work(); }
   void Tick(Timestamp now) override {
     now_ = now;
-    producer_.Poll({});
+    Work();
     RestartIfBroken();
+    queue_.Flush();
   }
 
-  void Finish(Timestamp /*now*/) override {
-    WaitFor([this] { return producer_.Outstanding() == 0; },
-            [this] { producer_.Flush(kTurn); });
+  void Finish(Timestamp now) override {
+    now_ = now;
+    if (HasSpool()) {
+      options_.patience = std::min(options_.patience, kPatienceWithSpool);
+      next_attempt_ = {};
+    }
+    WaitFor(
+        [this] {
+          Work();
+          return producer_.Outstanding() == 0 && queue_.Empty();
+        },
+        [this] { producer_.Flush(kTurn); });
     producer_.GiveUp();
+    TakeBack();
+    queue_.Close(trouble_);
+    queue_.Release(0);
   }
 
-  [[nodiscard]] DeliveryCounts Counts() const override { return counts_; }
+  [[nodiscard]] DeliveryCounts Counts() const override {
+    DeliveryCounts counts = counts_;
+    queue_.Count(counts);
+    return counts;
+  }
   [[nodiscard]] std::string Name() const override { return name_; }
+  [[nodiscard]] std::string Notice() const override {
+    return HasSpool() && !queue_.GetSpool()->Notice().empty()
+               ? "collector '" + name_ +
+                     "': spool: " + queue_.GetSpool()->Notice()
+               : "";
+  }
 
  private:
   void Send(std::span<const std::uint8_t> key,
@@ -92,12 +137,108 @@ class KafkaOutput final : public Output {
         static_cast<void>(WaitFor(taken, [this] { producer_.Poll(kTurn); }));
       }
     }
-    if (answer == Answer::kQueueFull) {
-      ++counts_.dropped["queue full"];
-    } else if (answer == Answer::kRefused) {
-      ++counts_.dropped[producer_.Refusal()];
-      RestartIfBroken();
+    if (answer == Answer::kTaken) {
+      return;
     }
+    if (HasSpool()) {
+      StartSpooling();
+      Spool(message);
+    } else {
+      ++counts_.dropped[answer == Answer::kQueueFull ? "queue full"
+                                                     : producer_.Refusal()];
+    }
+    RestartIfBroken();
+  }
+
+  [[nodiscard]] bool HasSpool() const { return queue_.GetSpool() != nullptr; }
+
+  void Spool(std::span<const std::uint8_t> message) {
+    Delimit(message, delimited_);
+    queue_.Add(delimited_, 1);
+  }
+
+  // What was reported; then to the spool and back.
+  void Work() {
+    producer_.Poll({});
+    if (!HasSpool()) {
+      return;
+    }
+    const auto now = steady_clock::now();
+    if (!failed_.empty() || (away_since_ && now - *away_since_ >= kAway)) {
+      StartSpooling();
+    }
+    if (spooling_) {
+      CatchUp(now);
+    }
+  }
+
+  // What is outstanding comes back, before what comes now.
+  void StartSpooling() {
+    spooling_ = true;
+    producer_.GiveUp();
+    TakeBack();
+    away_since_.reset();
+    window_ = 1;
+    next_attempt_ = steady_clock::now() + kBetweenAttempts;
+  }
+
+  void TakeBack() {
+    // They were reported by partition, those of earlier runs came first.
+    const auto own = std::stable_partition(
+        failed_.begin(), failed_.end(),
+        [](const SpooledMessage& each) { return each.earlier; });
+    const auto earlier = static_cast<std::size_t>(own - failed_.begin());
+    std::vector<KeptMessage> messages;
+    messages.reserve(failed_.size());
+    for (SpooledMessage& each : failed_) {
+      messages.push_back(std::move(each.message));
+    }
+    failed_.clear();
+    queue_.AddBefore(std::move(messages), earlier);
+  }
+
+  // A share of the spool at a time, the next when all of it arrived: so what
+  // is on the disk goes only when it is not needed any more. One message tries
+  // whether the brokers are back.
+  void CatchUp(steady_clock::time_point now) {
+    if (producer_.Outstanding() > 0) {
+      if (now - window_began_ >= kStall) {
+        StartSpooling();
+      }
+      return;
+    }
+    queue_.Release(0);
+    if (queue_.Empty()) {
+      spooling_ = false;
+      return;
+    }
+    if (now < next_attempt_) {
+      return;
+    }
+    window_began_ = now;
+    for (std::size_t sent = 0; sent < window_; ++sent) {
+      std::optional<SpooledMessage> next = queue_.Take();
+      if (!next) {
+        break;
+      }
+      if (!SendAgain(*next)) {
+        failed_.push_back(*std::move(next));
+        return;
+      }
+    }
+    window_ = kWindow;
+  }
+
+  bool SendAgain(const SpooledMessage& spooled) {
+    const auto message = WithoutLength(spooled.message.octets);
+    templates::FlowRecord record;
+    if (!ParseFlowMessage(message, record)) {
+      ++(spooled.earlier ? counts_.earlier : counts_)
+            .dropped["damaged in the spool"];
+      return true;
+    }
+    return producer_.Produce(KeyOf(record, key_), message, spooled.earlier) ==
+           Answer::kTaken;
   }
 
   // As long as messages arrive, and when none do, for as long as the options
@@ -105,15 +246,15 @@ class KafkaOutput final : public Output {
   template <typename Done, typename Wait>
   bool WaitFor(Done done, Wait wait) {
     auto end = steady_clock::now() + options_.patience;
-    std::uint64_t sent = counts_.sent;
+    std::uint64_t delivered = delivered_;
     while (!done()) {
       if (patience_spent_ || producer_.Broken()) {
         return false;
       }
       wait();
       const auto now = steady_clock::now();
-      if (counts_.sent > sent) {
-        sent = counts_.sent;
+      if (delivered_ > delivered) {
+        delivered = delivered_;
         end = now + options_.patience;
       }
       patience_spent_ = now >= end;
@@ -122,25 +263,35 @@ class KafkaOutput final : public Output {
   }
 
   void Account(const KafkaReport& report) {
+    RecordAccount& account = report.marked ? counts_.earlier : counts_;
     if (report.failure.empty()) {
-      ++counts_.sent;
+      ++account.sent;
+      ++delivered_;
       trouble_.clear();
       said_ = false;
       counts_.away_since.reset();
+      away_since_.reset();
       patience_spent_ = false;
+      return;
+    }
+    if (HasSpool() && !report.hopeless) {
+      counts_.repeated += report.doubtful ? 1 : 0;
+      Delimit(report.message, delimited_);
+      failed_.push_back({{delimited_, 1}, report.marked});
       return;
     }
     std::string why(report.failure);
     if (report.given_up) {
       why = trouble_.empty() ? "not delivered in time" : trouble_;
     }
-    ++counts_.dropped[why];
+    ++account.dropped[why];
   }
 
   void TakeTrouble(const KafkaTrouble& trouble) {
     trouble_ = trouble.reason;
     if (trouble.away) {
       counts_.away_since = counts_.away_since.value_or(now_);
+      away_since_ = away_since_.value_or(steady_clock::now());
     }
     if (!said_) {
       said_ = true;
@@ -168,6 +319,16 @@ class KafkaOutput final : public Output {
   std::string trouble_;  // since the last record that arrived
   bool said_ = false;
   bool patience_spent_ = false;
+  std::uint64_t delivered_ = 0;  // of all runs
+  // Only with a spool: all that comes waits in it.
+  bool spooling_;
+  DeliveryQueue queue_;
+  std::vector<SpooledMessage> failed_;  // reported, and not in the queue yet
+  std::vector<std::uint8_t> delimited_;
+  std::optional<steady_clock::time_point> away_since_;
+  std::size_t window_ = 1;  // messages
+  steady_clock::time_point window_began_;
+  steady_clock::time_point next_attempt_;
   steady_clock::time_point next_restart_;
   FlowMessageWriter writer_;
   // Last: its reports need the others.

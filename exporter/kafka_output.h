@@ -9,6 +9,7 @@
 
 #include "exporter/collector_url.h"
 #include "exporter/output.h"
+#include "exporter/spool.h"
 
 namespace exporter {
 
@@ -20,6 +21,9 @@ struct KafkaOutputOptions {
   std::chrono::milliseconds patience{10'000};
   // Gets a line when trouble begins.
   std::function<void(const std::string&)> say;
+  // Optional. Records go there, in order, as soon as the brokers are away for
+  // some seconds, and what it has goes to Kafka first.
+  std::unique_ptr<Spool> spool;
 };
 
 // Of scheme kKafka. The value of a message is one record without a length in

@@ -64,6 +64,12 @@ bool IsGivenUp(rd_kafka_resp_err_t error) {
          error == RD_KAFKA_RESP_ERR__PURGE_INFLIGHT;
 }
 
+bool IsHopeless(rd_kafka_resp_err_t error) {
+  return error == RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE ||
+         error == RD_KAFKA_RESP_ERR_INVALID_MSG_SIZE ||
+         error == RD_KAFKA_RESP_ERR_INVALID_RECORD;
+}
+
 }  // namespace
 
 struct KafkaProducer::State {
@@ -119,7 +125,9 @@ struct KafkaProducer::State {
          .failure = Text(message->err),
          .given_up = IsGivenUp(message->err),
          .doubtful = rd_kafka_message_status(message) !=
-                     RD_KAFKA_MSG_STATUS_NOT_PERSISTED});
+                     RD_KAFKA_MSG_STATUS_NOT_PERSISTED,
+         .hopeless = IsHopeless(message->err),
+         .marked = message->_private != nullptr});
   }
 
   static void Trouble(rd_kafka_t* handle, int code, const char* text,
@@ -159,13 +167,14 @@ KafkaProducer::KafkaProducer(const KafkaParameters& parameters,
 KafkaProducer::~KafkaProducer() { GiveUp(); }
 
 KafkaProducer::Answer KafkaProducer::Produce(
-    std::span<const std::uint8_t> key, std::span<const std::uint8_t> message) {
+    std::span<const std::uint8_t> key, std::span<const std::uint8_t> message,
+    bool marked) {
   // It only reads what it copies, but does not say so.
   auto* payload = const_cast<std::uint8_t*>(message.data());
   if (rd_kafka_produce(state_->topic.get(), RD_KAFKA_PARTITION_UA,
                        RD_KAFKA_MSG_F_COPY, payload, message.size(),
                        key.empty() ? nullptr : key.data(), key.size(),
-                       nullptr) == 0) {
+                       marked ? this : nullptr) == 0) {
     return Answer::kTaken;
   }
   const rd_kafka_resp_err_t error = rd_kafka_last_error();

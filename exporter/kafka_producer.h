@@ -25,6 +25,9 @@ struct KafkaReport {
   bool given_up = false;
   // A broker may have it all the same.
   bool doubtful = false;
+  // No broker will ever take it.
+  bool hopeless = false;
+  bool marked = false;  // as Produce() was told
 };
 
 // With a connection, a login or the producer.
@@ -63,9 +66,9 @@ class KafkaProducer {
   KafkaProducer& operator=(const KafkaProducer&) = delete;
   ~KafkaProducer();
 
-  // Copies both. An empty key is none.
+  // Copies both. An empty key is none. `marked` comes back with the report.
   Answer Produce(std::span<const std::uint8_t> key,
-                 std::span<const std::uint8_t> message);
+                 std::span<const std::uint8_t> message, bool marked = false);
   [[nodiscard]] const std::string& Refusal() const;
 
   // Delivers events; waits so long for the first one.

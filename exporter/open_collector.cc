@@ -10,6 +10,7 @@
 #include "exporter/ipfix_encoder.h"
 #include "exporter/ipfix_framing.h"
 #include "exporter/kafka_output.h"
+#include "exporter/kafka_spool.h"
 #include "exporter/netflow5_encoder.h"
 #include "exporter/netflow9_encoder.h"
 #include "exporter/protobuf_output.h"
@@ -75,7 +76,13 @@ std::unique_ptr<Output> OpenCollector(
     return OpenProtobufOutput(url);
   }
   if (url.scheme == Scheme::kKafka) {
-    return OpenKafkaOutput(url, {.patient = !live, .say = hooks.say});
+    KafkaOutputOptions options;
+    options.patient = !live;
+    options.say = hooks.say;
+    if (spool) {
+      options.spool = std::make_unique<Spool>(*spool, MakeKafkaFraming());
+    }
+    return OpenKafkaOutput(url, std::move(options));
   }
   std::unique_ptr<Transport> transport;
   switch (url.scheme) {

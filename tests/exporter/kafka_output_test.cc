@@ -16,9 +16,11 @@
 
 #include "exporter/community_id.h"
 #include "exporter/flow_message.h"
+#include "exporter/kafka_spool.h"
 #include "exporter/setup_error.h"
 #include "tests/support/kafka_cluster.h"
 #include "tests/support/sample_record.h"
+#include "tests/support/scratch_directory.h"
 
 namespace exporter {
 namespace {
@@ -70,7 +72,8 @@ class KafkaOutput : public testing::Test {
         ParseCollectorUrl("kafka://" + brokers + "/flows" + query, {}),
         {.patient = patient,
          .patience = patience_,
-         .say = [this](const std::string& line) { said_.push_back(line); }});
+         .say = [this](const std::string& line) { said_.push_back(line); },
+         .spool = {}});
   }
 
   static void Add(Output& output, std::uint64_t first, std::uint64_t last) {
@@ -310,6 +313,66 @@ TEST_F(KafkaOutput, BeginsAgainAfterAnErrorThatEndsTheProducer) {
   EXPECT_GE(output->Counts().sent, 100U);
 }
 
+// ---- with a spool ----
+
+class KafkaSpool : public KafkaOutput {
+ protected:
+  std::unique_ptr<Output> OpenWithSpool() {
+    KafkaOutputOptions options;
+    options.say = [](const std::string&) {};
+    options.spool = std::make_unique<Spool>(
+        SpoolOptions{.directory = scratch_.File("spool"), .say = {}},
+        MakeKafkaFraming());
+    return OpenKafkaOutput(
+        ParseCollectorUrl("kafka://" + cluster_.Brokers() + "/flows", {}),
+        std::move(options));
+  }
+
+  test_support::ScratchDirectory scratch_;
+};
+
+TEST_F(KafkaSpool, KeepsForTheNextRunWhatBrokersThatAreAwayDidNotGet) {
+  cluster_.GoAway();
+  const auto first = OpenWithSpool();
+  Add(*first, 1, 1000);
+  first->Finish({});
+  EXPECT_EQ(first->Counts().spooled, 1000U);
+  EXPECT_EQ(first->Counts().Queued(), 0U);
+
+  cluster_.ComeBack();
+  const auto second = OpenWithSpool();
+  Add(*second, 1001, 1500);
+  TickUntil(*second, [&] { return second->Counts().sent == 500; });
+  second->Finish({});
+
+  EXPECT_EQ(second->Counts().earlier.made, 1000U);
+  EXPECT_EQ(second->Counts().earlier.sent, 1000U);
+  EXPECT_EQ(second->Counts().spooled, 0U);
+  ExpectEachOnce(1500);
+}
+
+TEST_F(KafkaSpool, DeliversInOrderWhatCameWhileBrokersWereAway) {
+  const auto output = OpenWithSpool();
+  Add(*output, 1, 500);
+  TickUntil(*output, [&] { return output->Counts().sent == 500; });
+  cluster_.GoAway();
+  Add(*output, 501, 1000);
+  TickUntil(*output, [&] { return output->Counts().spooled > 0; });
+  Add(*output, 1001, 1500);
+  cluster_.ComeBack();
+  TickUntil(*output, [&] { return output->Counts().sent == 1500; });
+  output->Finish({});
+
+  std::map<std::int32_t, std::uint64_t> last;
+  for (const KafkaMessage& message : Consumed()) {
+    const std::uint64_t id = RecordIn(message).flow_id;
+    EXPECT_LT(last[message.partition], id);
+    last[message.partition] = id;
+  }
+  EXPECT_EQ(output->Counts().spooled, 0U);
+  ExpectEachOnce(1500);
+}
+
 // ---- what does not start ----
 
 class KafkaSetup : public testing::Test {
@@ -318,7 +381,7 @@ class KafkaSetup : public testing::Test {
     try {
       static_cast<void>(OpenKafkaOutput(
           ParseCollectorUrl("kafka://127.0.0.1:1/flows" + query, {}),
-          {.say = [](const std::string&) {}}));
+          {.say = [](const std::string&) {}, .spool = {}}));
     } catch (const SetupError& error) {
       return error.what();
     }
