@@ -86,12 +86,12 @@ po::options_description OutputOptions() {
       "parameters as in ?profile=generic&uniflow, protobuf:PATH, or "
       "kafka://HOST/TOPIC; several are served alike")(
       "balance",
-      "divide the flows between the collectors by udp://, tcp:// and tls://, "
-      "instead "
-      "of sending each all of them")(
+      "divide the flows between the collectors on the network, instead of "
+      "sending each all of them")(
       "spool", po::value<std::string>()->value_name("DIR"),
-      "what a collector by tcp:// cannot have now goes to files in this "
-      "directory, and to the collector when it is back, also in the next run")(
+      "what a collector by tcp://, tls:// or kafka:// cannot have now goes to "
+      "files in this directory, and to the collector when it is back, also in "
+      "the next run")(
       "spool-size",
       po::value<std::string>()->default_value("1G")->value_name("OCTETS"),
       "of the files of each collector, with k, M or G behind; beyond, the "
@@ -460,7 +460,8 @@ void SetSpool(const po::variables_map& given, Options& options) {
   if (std::none_of(options.collectors.begin(), options.collectors.end(),
                    MaySpool)) {
     throw SetupError(
-        "--spool: needs a collector by tcp://; over UDP nobody "
+        "--spool: needs a collector by tcp://, tls:// or kafka://; over UDP "
+        "nobody "
         "knows what did not arrive");
   }
 }
@@ -485,8 +486,7 @@ void SetOutput(const po::variables_map& given, Options& options) {
                     [](const CollectorUrl& url) {
                       return url.scheme != Scheme::kFile;
                     }) < 2) {
-    throw SetupError(
-        "--balance: needs two or more collectors by udp://, tcp:// or tls://");
+    throw SetupError("--balance: needs two or more collectors on the network");
   }
   SetSpool(given, options);
   if (given.count("format") > 0) {

@@ -86,8 +86,8 @@ class Balance(EndToEnd):
         run = spanfix('-r', self.capture(everything()), '-c', 'udp://127.0.0.1',
                       '-w', self.path('f'), '--balance')
         self.assertEqual((run.status, run.stderr), (
-            2, 'spanfix: --balance: needs two or more collectors by udp:// or '
-               'tcp://\n'))
+            2, 'spanfix: --balance: needs two or more collectors on the '
+               'network\n'))
 
 
 if __name__ == '__main__':

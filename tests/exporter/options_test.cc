@@ -72,9 +72,8 @@ TEST(CommandLine, BalancesBetweenTwoNetworkCollectorsOrMore) {
   EXPECT_FALSE(Parse({"-r", "a", "-c", "udp://h"}).options.balance);
   EXPECT_TRUE(Parse({"-r", "a", "-c", "udp://h", "-c", "tcp://i", "--balance"})
                   .options.balance);
-  EXPECT_EQ(
-      Refusal({"-r", "a", "-c", "udp://h", "-w", "f", "--balance"}),
-      "--balance: needs two or more collectors by udp://, tcp:// or tls://");
+  EXPECT_EQ(Refusal({"-r", "a", "-c", "udp://h", "-w", "f", "--balance"}),
+            "--balance: needs two or more collectors on the network");
 }
 
 TEST(CommandLine, TakesEveryPacketUnlessToldToSample) {
