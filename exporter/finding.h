@@ -24,6 +24,7 @@ constexpr std::string_view Name(Severity severity) {
 // Something that is wrong, or odd, with what is captured.
 struct Finding {
   std::string name;  // "one_direction", ...: a label that never changes
+  std::string interface;
   Severity severity = Severity::kWarning;
   std::string sentence;  // for people: what it is, and what to do
 };

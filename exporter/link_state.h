@@ -23,6 +23,10 @@ struct Link {
 // What the kernel says of the interface that has this name now.
 Link LinkNamed(const std::string& name);
 
+// Octets on the wire of the longest frame that the interface is made for, with
+// the Ethernet header and two VLAN tags; 0: nobody knows.
+std::uint32_t LongestFrame(const std::string& name);
+
 // An interface that is captured.
 struct InterfaceStatus {
   std::string name;

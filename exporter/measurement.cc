@@ -41,6 +41,9 @@ struct Measurement::Recorder {
     if (packets == 0) {
       return;  // ended after its last interval was reported
     }
+    if (measurement.observer_ != nullptr) {
+      measurement.observer_->Count(flow.stats);
+    }
     EndedQueue& ended = measurement.ended_;
     EndedInterval* place = ended.Reserve();
     while (place == nullptr && (patient || waits_left > 0)) {
@@ -99,6 +102,12 @@ struct Measurement::Recorder {
       report.capture = source.Counts();
       report.interfaces = {{*interface, report.capture}};
     }
+    if (measurement.observer_ != nullptr) {
+      const Clock& clock = measurement.clock_;
+      measurement.observer_->Tick(clock.Now(), clock.AheadOfSteady(),
+                                  report.capture);
+      report.observed = measurement.observer_->Latest();
+    }
     report.tracker = tracker.Stats();
     report.flows_live = tracker.FlowCount();
     report.fragments = tracker.GetExtractor().Fragments();
@@ -133,7 +142,9 @@ Measurement::Measurement(std::unique_ptr<Source> source,
       ended_(RingPlaces(options.threads), consumer),
       watch_(options.watch_traffic
                  ? std::make_unique<TrafficWatch>(options.five_tuple.innermost)
-                 : nullptr) {
+                 : nullptr),
+      observer_(options.observe ? std::make_unique<Observer>(*options.observe)
+                                : nullptr) {
   // The outputs ask for the interfaces before it runs.
   Recorder{.measurement = *this}.Publish();
 }
@@ -153,6 +164,9 @@ bool Measurement::MeasureBurst(Recorder& recorder) {
     recorder.report.packets_seen += frames.size();
     if (watch_ != nullptr) {
       watch_->Watch(frames);
+    }
+    if (observer_ != nullptr) {
+      observer_->Look(frames);
     }
     if (options_.sampling > 1) {
       const auto taken = sampler_.Take(frames);

@@ -7,10 +7,12 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "exporter/clock.h"
 #include "exporter/ended_queue.h"
+#include "exporter/observer.h"
 #include "exporter/progress.h"
 #include "exporter/published.h"
 #include "exporter/sampler.h"
@@ -27,8 +29,9 @@ struct MeasurementOptions {
   bool live = false;        // an interface; else what is read waits for outputs
   std::size_t index = 0;    // of this thread,
   std::size_t threads = 1;  // of so many: flow ids are unique over all
-  std::uint32_t sampling = 1;  // one packet of so many is taken
-  bool watch_traffic = false;  // Traffic() is asked for
+  std::uint32_t sampling = 1;              // one packet of so many is taken
+  bool watch_traffic = false;              // Traffic() is asked for
+  std::optional<ObserverOptions> observe;  // for the doctor
 };
 
 class Measurement {
@@ -75,6 +78,7 @@ class Measurement {
   Published<CaptureReport> report_;
   Published<ReadProgress> progress_;
   std::unique_ptr<TrafficWatch> watch_;  // null: not asked for
+  std::unique_ptr<Observer> observer_;   // too
   Published<TrafficReport> traffic_;
 };
 

@@ -53,6 +53,7 @@ void AddProcess(const RunSnapshot& run, PrometheusText& text) {
               "1 for each thing that is wrong with what is captured.");
   for (const Finding& finding : run.findings) {
     text.Sample({{"name", finding.name},
+                 {"interface", finding.interface},
                  {"severity", std::string(Name(finding.severity))}},
                 std::uint64_t{1});
   }

@@ -188,6 +188,9 @@ po::options_description Visible() {
       "config", po::value<std::string>()->value_name("FILE"),
       "take the options above from this file, too, a line each: name = value; "
       "the command line overrides it")(
+      "doctor", po::value<Seconds>()->implicit_value(30)->value_name("SECONDS"),
+      "watch the interfaces for so long, 30 s without =SECONDS, and say in "
+      "words what is wrong with what they get: exit status 1 if anything is")(
       "check-config",
       "say what is wrong in the config file, all of it; without --config, a "
       "last argument names it, else it is /etc/spanfix/spanfix.conf")(
@@ -208,6 +211,7 @@ std::string Usage(const po::options_description& options) {
   std::ostringstream text;
   text << "usage: spanfix (-i INTERFACE... | -r FILE...) [-c URL...] [options] "
           "[FILTER]\n"
+          "       spanfix --doctor -i INTERFACE\n"
           "       spanfix --show FILE [--format json]\n\n"
           "Follows every conversation on a mirror port or in a capture, in "
           "both directions,\nand sends one IPFIX record for each.\n"
@@ -516,6 +520,23 @@ LogOptions Logging(const po::variables_map& given) {
   return options;
 }
 
+// The outputs of a config file are for the service, which may be running.
+void SetDoctor(const po::variables_map& given, Options& options) {
+  if (given.count("doctor") == 0) {
+    return;
+  }
+  options.doctor = std::chrono::duration_cast<std::chrono::seconds>(
+      Time(given, "doctor", 1));
+  if (options.interfaces.empty()) {
+    throw SetupError("--doctor: needs an interface to watch: -i INTERFACE");
+  }
+  options.collectors.clear();
+  options.balance = false;
+  options.spool.clear();
+  options.format.reset();
+  options.http.reset();
+}
+
 Options OptionsFrom(const po::variables_map& given) {
   Options options;
   SetInput(given, options);
@@ -528,6 +549,7 @@ Options OptionsFrom(const po::variables_map& given) {
   if (given.count("http") > 0) {
     options.http = ParseListenAddress(given["http"].as<std::string>());
   }
+  SetDoctor(given, options);
   return options;
 }
 

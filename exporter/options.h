@@ -2,6 +2,7 @@
 // The command line, and the config file that it may name.
 #pragma once
 
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
@@ -33,6 +34,9 @@ struct Options {
   std::uint64_t spool_octets = 0;  // of each collector
   // Also the standard output; always when there is no collector.
   std::optional<TextFormat> format;
+  // Instead of all outputs: watch the interfaces for so long, and say what is
+  // wrong with what they get.
+  std::optional<std::chrono::seconds> doctor;
   tracker::TrackerConfig tracker;
   tracker::FiveTupleOptions five_tuple;
   LogOptions log;

@@ -18,6 +18,7 @@
 #include <sys/signalfd.h>
 
 #include "exporter/descriptor.h"
+#include "exporter/doctor.h"
 #include "exporter/progress.h"
 #include "exporter/setup_error.h"
 #include "exporter/source.h"
@@ -51,6 +52,7 @@ std::vector<std::unique_ptr<Source>> OpenSources(const Options& options,
 
 // For one thread of several: its share of the flows.
 MeasurementOptions OptionsFor(std::size_t index, std::size_t threads,
+                              const std::string& interface,
                               const Options& options) {
   MeasurementOptions own;
   own.tracker = options.tracker;
@@ -60,6 +62,10 @@ MeasurementOptions OptionsFor(std::size_t index, std::size_t threads,
   own.threads = threads;
   own.sampling = options.sampling;
   own.watch_traffic = options.http.has_value();
+  if (own.live && (options.http || options.doctor)) {
+    own.observe = {.always = options.doctor.has_value(),
+                   .longest_frame = LongestFrame(interface)};
+  }
   const std::size_t flows = options.tracker.max_flows;
   own.tracker.max_flows = flows / threads + (index < flows % threads ? 1 : 0);
   if (own.live) {
@@ -76,10 +82,12 @@ std::vector<std::unique_ptr<Measurement>> MakeMeasurements(
   std::vector<std::unique_ptr<Measurement>> measurements;
   try {
     for (std::unique_ptr<Source>& source : sources) {
+      const auto interface = source->Interface();
+      const MeasurementOptions own =
+          OptionsFor(measurements.size(), sources.size(),
+                     interface ? interface->name : std::string(), options);
       measurements.push_back(std::make_unique<Measurement>(
-          std::move(source),
-          OptionsFor(measurements.size(), sources.size(), options), clock,
-          consumer));
+          std::move(source), own, clock, consumer));
     }
   } catch (const std::bad_alloc&) {
     throw SetupError("--max-flows: not enough memory for " +
@@ -127,6 +135,7 @@ Pipeline::Pipeline(const Options& options, const Clock& clock, Log& log)
       max_flows_(options.tracker.max_flows),
       live_(!options.interfaces.empty()),
       prints_(options.format.has_value()),
+      doctor_(options.doctor),
       measurements_(MakeMeasurements(OpenSources(options, clock, stop_, log),
                                      options, clock, ended_)),
       status_(OpenStatusServer(options, clock)),
@@ -153,11 +162,15 @@ void Pipeline::Supervise(int done, const ServiceManager& manager) {
     const int alive = watchdog.Timeout(std::chrono::steady_clock::now());
     const auto quiet =
         static_cast<int>(std::chrono::milliseconds{Log::kQuiet}.count());
+    const int pause = doctor_ || progress ? 250 : quiet;
     poll(ready.data(), ready.size(),
-         progress ? 250 : (alive < 0 ? quiet : std::min(alive, quiet)));
+         alive < 0 ? pause : std::min(alive, pause));
     log_.WriteHeld();
     if (watchdog.Due(std::chrono::steady_clock::now(), Rounds())) {
       manager.Alive();
+    }
+    if (doctor_ && std::chrono::steady_clock::now() - start >= *doctor_) {
+      stop_.store(true);
     }
     if (ready[0].revents != 0) {
       break;
@@ -225,9 +238,32 @@ int Pipeline::Run() {
     status_->Stop();
   }
 
+  if (doctor_) {
+    return PrintDiagnosis();
+  }
   const ExportReport exported = delivery_.Report();
   LogSummary(exported);
   return Outcome(exported);
+}
+
+int Pipeline::PrintDiagnosis() const {
+  bool well = true;
+  for (const InterfaceReport& interface : OfEachInterface()) {
+    const Observation& seen = interface.capture.observed;
+    const std::vector<Finding> findings = Diagnose(interface.name, seen);
+    std::fputs(DiagnosisText(interface.name, seen, findings).c_str(), stdout);
+    well = well && findings.empty();
+  }
+  return well ? 0 : 1;
+}
+
+std::vector<Finding> Pipeline::Findings() const {
+  std::vector<Finding> all;
+  for (const InterfaceReport& interface : OfEachInterface()) {
+    const auto own = Diagnose(interface.name, interface.capture.observed);
+    all.insert(all.end(), own.begin(), own.end());
+  }
+  return all;
 }
 
 std::vector<std::uint64_t> Pipeline::Rounds() const {
@@ -265,6 +301,9 @@ std::unique_ptr<StatusServer> Pipeline::OpenStatusServer(
   };
   sources.exported = [this] { return delivery_.Report(); };
   sources.rounds = [this] { return Rounds(); };
+  if (live_) {
+    sources.findings = [this] { return Findings(); };
+  }
   return std::make_unique<StatusServer>(
       *options.http, options.tracker.max_flows, std::move(sources), clock);
 }

@@ -12,13 +12,16 @@
 #pragma once
 
 #include <atomic>
+#include <chrono>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <vector>
 
 #include "exporter/clock.h"
 #include "exporter/delivery.h"
 #include "exporter/doorbell.h"
+#include "exporter/finding.h"
 #include "exporter/log.h"
 #include "exporter/measurement.h"
 #include "exporter/options.h"
@@ -35,8 +38,9 @@ class Pipeline {
   // it.
   Pipeline(const Options& options, const Clock& clock, Log& log);
 
-  // Until the end of the captures, SIGINT or SIGTERM. Logs the summary. The
-  // exit status: 0, or 1 when something failed on the way.
+  // Until the end of the captures, SIGINT or SIGTERM. Logs the summary, or with
+  // options.doctor prints what is wrong. The exit status: 0, or 1 when
+  // something is, or failed on the way.
   int Run();
 
  private:
@@ -47,6 +51,10 @@ class Pipeline {
   [[nodiscard]] std::vector<InterfaceReport> OfEachInterface() const;
   [[nodiscard]] std::unique_ptr<StatusServer> OpenStatusServer(
       const Options& options, const Clock& clock) const;
+  // Of the doctor, of all interfaces.
+  [[nodiscard]] std::vector<Finding> Findings() const;
+  // The exit status: 1 when something was found.
+  [[nodiscard]] int PrintDiagnosis() const;
   void LogSummary(const ExportReport& exported);
   // Logs what failed.
   [[nodiscard]] int Outcome(const ExportReport& exported);
@@ -55,6 +63,7 @@ class Pipeline {
   std::size_t max_flows_;
   bool live_;
   bool prints_;  // records on the standard output
+  std::optional<std::chrono::seconds> doctor_;
   std::atomic<bool> stop_{false};
   Doorbell ended_;  // where the export thread waits for the capture threads
   std::vector<std::unique_ptr<Measurement>> measurements_;

@@ -143,6 +143,7 @@ json Findings(const std::vector<Finding>& findings) {
   json list = json::array();
   for (const Finding& finding : findings) {
     list.push_back({{"name", finding.name},
+                    {"interface", finding.interface},
                     {"severity", Name(finding.severity)},
                     {"sentence", finding.sentence}});
   }

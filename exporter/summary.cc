@@ -162,6 +162,7 @@ CaptureReport& CaptureReport::operator+=(const CaptureReport& other) {
     Add(interfaces, interface);
   }
   capture = Total(interfaces);
+  observed += other.observed;
   Add(tracker, other.tracker);
   AddEach(fragments.orphans, other.fragments.orphans);
   fragments.held += other.fragments.held;

@@ -7,6 +7,7 @@
 #include <utility>
 #include <vector>
 
+#include "exporter/observation.h"
 #include "exporter/output.h"
 #include "exporter/source.h"
 #include "tracker/fragment_table.h"
@@ -27,6 +28,7 @@ struct CaptureReport {
   std::uint64_t packets_not_sampled = 0;
   CaptureCounts capture;  // of all interfaces
   std::vector<LinkReport> interfaces;
+  Observation observed;  // if somebody looks
   tracker::TrackerStats tracker;
   tracker::FragmentCounts fragments;
   std::uint64_t flows_live = 0;

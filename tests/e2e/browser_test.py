@@ -113,7 +113,7 @@ class StatusPage(EndToEnd):
 
     SHOW_WRONGS = """
         fetch('status.json').then(answer => answer.json()).then(status => {
-          status.findings = [{name: 'duplicates', severity: 'warning',
+          status.findings = [{name: 'duplicates', interface: 'eth1', severity: 'error',
                               sentence: 'Half of <b>all</b> are copies.'}];
           status.troubles = ["interface 'eth1' is lost"];
           show(status);
@@ -126,7 +126,7 @@ class StatusPage(EndToEnd):
         for name in ('findings', 'troubles'):
             self.assertTrue(self.browser.value(f'$("{name}").hidden'))
         self.assertEqual(self.browser.value(self.SHOW_WRONGS), [
-            [False, 'Half of <b>all</b> are copies.'],
+            [False, 'eth1: Half of <b>all</b> are copies.'],
             [False, "interface 'eth1' is lost"], [False, 'not healthy']])
         self.keep('wrongs')
 

@@ -23,7 +23,8 @@ def text_of(name):
 def program_options():
     """(short, long, value, default) of --help; '' for what there is not."""
     option = re.compile(r'^  (?:-(.) \[ )?--([a-z-]+)(?: \])?'
-                        r'(?: ([A-Za-z|,]+))?(?: \(=(\S+)\))?(?:  |$)', re.M)
+                        r'(?: (?:\[=)?([A-Za-z|,]+))?(?: ?\(=(\S+)\))?\]?'
+                        r'(?:  |$)', re.M)
     return [match.groups('') for match in option.finditer(
         spanfix('--help').text)]
 
@@ -31,8 +32,8 @@ def program_options():
 class ManPage(EndToEnd):
 
     def options(self):
-        option = re.compile(r'^\.TP\n(?:-(.), )?--([a-z-]+)(?: ([A-Za-z|,]+))?'
-                            r'(?: \(default (\S+)\))?\n(\S.*)$', re.M)
+        option = re.compile(r'^\.TP\n(?:-(.), )?--([a-z-]+)'
+                            r'(?:(?: |\[=)([A-Za-z|,]+)\]?)?(?: \(default (\S+)\))?\n(\S.*)$', re.M)
         page = re.sub(r'\\f[BIR]', '', text_of('spanfix.8'))
         return [match.groups('') for match in option.finditer(
             page.replace('\\-', '-'))]

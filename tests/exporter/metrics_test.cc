@@ -102,10 +102,12 @@ TEST(Metrics, SayWhatIsWrong) {
   EXPECT_THAT(MetricsText(run), Not(HasSubstr("spanfix_finding{")));
 
   run.troubles = {"interface 'eth1' is lost"};
-  run.findings = {{"duplicates", Severity::kWarning, "Half are copies."}};
+  run.findings = {
+      {"duplicates", "eth1", Severity::kWarning, "Half are copies."}};
 
   EXPECT_THAT(MetricsText(run), HasSubstr("spanfix_healthy 0\n"));
   EXPECT_THAT(MetricsText(run), HasSubstr("spanfix_finding{name=\"duplicates\","
+                                          "interface=\"eth1\","
                                           "severity=\"warning\"} 1\n"));
 }
 

@@ -161,12 +161,12 @@ TEST_F(StatusServerTest, IsUnhealthyWithALostInterface) {
 TEST_F(StatusServerTest, ShowsFindings) {
   sources_.findings = [] {
     return std::vector<Finding>{
-        {"one_direction", Severity::kWarning, "Only one direction is here."}};
+        {"one_direction", "eth1", Severity::kWarning, "Only one direction."}};
   };
   Serve();
 
   EXPECT_THAT(Get("/metrics"), HasSubstr("spanfix_finding{name=\"one_dir"));
-  EXPECT_THAT(Get("/status.json"), HasSubstr("Only one direction is here."));
+  EXPECT_THAT(Get("/status.json"), HasSubstr("Only one direction."));
 }
 
 TEST_F(StatusServerTest, TellsNamesakesApart) {
