@@ -243,9 +243,7 @@ class PcapngFile final : public StreamFile {
 
 }  // namespace
 
-std::unique_ptr<CaptureFile> OpenCaptureFile(const std::string& path,
-                                             const std::string& filter,
-                                             const std::atomic<bool>& stop) {
+Descriptor OpenCapture(const std::string& path) {
   Descriptor file(path == "-" ? dup(STDIN_FILENO)
                               : open(path.c_str(), O_RDONLY | O_CLOEXEC));
   struct stat status {};
@@ -254,6 +252,17 @@ std::unique_ptr<CaptureFile> OpenCaptureFile(const std::string& path,
   }
   if (S_ISDIR(status.st_mode)) {
     Unreadable(path, "it is a directory");
+  }
+  return file;
+}
+
+std::unique_ptr<CaptureFile> ReadCapture(const std::string& path,
+                                         Descriptor file,
+                                         const std::string& filter,
+                                         const std::atomic<bool>& stop) {
+  struct stat status {};
+  if (fstat(file.Get(), &status) != 0) {
+    Unreadable(path, std::generic_category().message(errno));
   }
   const auto size = static_cast<std::uint64_t>(status.st_size);
   auto stream = std::make_unique<CaptureStream>(std::move(file), stop);

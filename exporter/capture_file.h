@@ -8,6 +8,7 @@
 #include <memory>
 #include <string>
 
+#include "exporter/descriptor.h"
 #include "exporter/frame_burst.h"
 
 namespace exporter {
@@ -37,11 +38,16 @@ class CaptureFile {
   std::uint64_t size_ = 0;
 };
 
-// Classic pcap or pcapng, plain or gzip; "-" is the standard input. Throws
-// SetupError: it cannot be read, is no capture, or the filter is wrong.
-// `stop` ends a pipe that others still write to; see CaptureStream.
-std::unique_ptr<CaptureFile> OpenCaptureFile(const std::string& path,
-                                             const std::string& filter,
-                                             const std::atomic<bool>& stop);
+// "-" is the standard input. Throws SetupError: it cannot be read.
+Descriptor OpenCapture(const std::string& path);
+
+// Classic pcap or pcapng, plain or gzip, from where `file` stands, which is its
+// start. Throws SetupError that names `path`: it cannot be read, is no capture,
+// or the filter is wrong. `stop` ends a pipe that others still write to; see
+// CaptureStream.
+std::unique_ptr<CaptureFile> ReadCapture(const std::string& path,
+                                         Descriptor file,
+                                         const std::string& filter,
+                                         const std::atomic<bool>& stop);
 
 }  // namespace exporter

@@ -55,10 +55,11 @@ bool AnyShowsOwnElements(const Options& options) {
              [](const CollectorUrl& url) { return url.profile.own_elements; });
 }
 
-std::optional<SpoolDirectory> OpenSpool(const Options& options) {
+std::optional<SpoolDirectory> OpenSpool(const Options& options,
+                                        const std::optional<User>& user) {
   return options.spool.empty()
              ? std::nullopt
-             : std::make_optional<SpoolDirectory>(options.spool);
+             : std::make_optional<SpoolDirectory>(options.spool, user);
 }
 
 // Of the collector of `url`, if that may have one.
@@ -82,6 +83,7 @@ std::optional<SpoolOptions> SpoolFor(const CollectorUrl& url,
   }
   SpoolOptions own;
   own.directory = spool->Of(url);
+  own.user = spool->Owner();
   own.most_octets = options.spool_octets;
   own.say = hooks.say;
   return own;
@@ -138,11 +140,11 @@ std::size_t Balanced(const Options& options) {
 
 }  // namespace
 
-Delivery::Delivery(const Options& options, const Clock& clock,
-                   const DeliveryHooks& hooks)
+Delivery::Delivery(const Options& options, const std::optional<User>& user,
+                   const Clock& clock, const DeliveryHooks& hooks)
     : clock_(clock),
       live_(!options.interfaces.empty()),
-      spool_(OpenSpool(options)),
+      spool_(OpenSpool(options, user)),
       outputs_(OpenOutputs(options, clock, hooks, spool_)),
       balanced_(Balanced(options)),
       community_id_(AnyShowsOwnElements(options)) {}

@@ -15,6 +15,7 @@
 #include "exporter/open_collector.h"
 #include "exporter/options.h"
 #include "exporter/output.h"
+#include "exporter/privileges.h"
 #include "exporter/published.h"
 #include "exporter/spool_directory.h"
 #include "exporter/summary.h"
@@ -24,9 +25,10 @@ namespace exporter {
 class Delivery {
  public:
   // Opens the outputs, those that write files last, so that a run that cannot
-  // start leaves none behind. Throws SetupError.
-  Delivery(const Options& options, const Clock& clock,
-           const DeliveryHooks& hooks);
+  // start leaves none behind. The spool is that of `user`, if there is one.
+  // Throws SetupError.
+  Delivery(const Options& options, const std::optional<User>& user,
+           const Clock& clock, const DeliveryHooks& hooks);
 
   // The export thread: serves the rings until all are closed and empty, and
   // sleeps at `doorbell`, which is theirs.

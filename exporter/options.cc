@@ -162,6 +162,9 @@ po::options_description OperationOptions() {
       "http", po::value<std::string>()->value_name("ADDRESS"),
       "serve a status page, /metrics for Prometheus and /healthz there, as in "
       "127.0.0.1:9995 or [::1]:9995")(
+      "user", po::value<std::string>()->value_name("NAME"),
+      "whom root becomes once all is open, instead of spanfix, or nobody where "
+      "there is no user spanfix; root stays root")(
       "log-format",
       po::value<std::string>()->default_value("text")->value_name("text|json"),
       "what is said on the standard error, also the summary: lines to read, or "
@@ -550,6 +553,12 @@ Options OptionsFrom(const po::variables_map& given) {
     options.http = ParseListenAddress(given["http"].as<std::string>());
   }
   SetDoctor(given, options);
+  if (given.count("user") > 0) {
+    options.user = given["user"].as<std::string>();
+    if (options.user.empty()) {
+      throw SetupError("--user: the name is missing");
+    }
+  }
   return options;
 }
 

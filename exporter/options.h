@@ -41,6 +41,7 @@ struct Options {
   tracker::FiveTupleOptions five_tuple;
   LogOptions log;
   std::optional<ListenAddress> http;  // metrics and a status page
+  std::string user;  // whom root becomes; empty: as UserToBecome() has it
 };
 
 // --show: instead of a capture.

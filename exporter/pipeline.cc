@@ -27,6 +27,15 @@
 namespace exporter {
 namespace {
 
+// The user whom Become() is for, later.
+std::optional<User> ForgoPrivileges(const std::string& name) {
+  std::optional<User> user = UserToBecome(name);
+  if (user) {
+    ForgoRegaining(*user);
+  }
+  return user;
+}
+
 // One for each capture thread.
 std::vector<std::unique_ptr<Source>> OpenSources(const Options& options,
                                                  const Clock& clock,
@@ -132,6 +141,8 @@ void PrintProgress(const std::string& text) {
 
 Pipeline::Pipeline(const Options& options, const Clock& clock, Log& log)
     : log_(log),
+      user_(ForgoPrivileges(options.user)),
+      manager_(NotifySocket()),
       max_flows_(options.tracker.max_flows),
       live_(!options.interfaces.empty()),
       prints_(options.format.has_value()),
@@ -139,16 +150,20 @@ Pipeline::Pipeline(const Options& options, const Clock& clock, Log& log)
       measurements_(MakeMeasurements(OpenSources(options, clock, stop_, log),
                                      options, clock, ended_)),
       status_(OpenStatusServer(options, clock)),
-      delivery_(options, clock,
+      delivery_(options, user_, clock,
                 {.metering = [this] { return Metered(Captured()); },
                  .say =
                      [this](const std::string& what) {
                        log_.Warn("delivery-notice", what);
-                     }}) {}
+                     }}) {
+  if (user_) {
+    Become(*user_, live_);
+  }
+}
 
 // Until `done` is readable. A signal ends the run; a second one ends it at
 // once.
-void Pipeline::Supervise(int done, const ServiceManager& manager) {
+void Pipeline::Supervise(int done) {
   sigset_t signals = HandledSignals();
   const Descriptor signal_fd(signalfd(-1, &signals, SFD_CLOEXEC));
   const bool progress = !live_ && log_.Format() == LogFormat::kText &&
@@ -167,7 +182,7 @@ void Pipeline::Supervise(int done, const ServiceManager& manager) {
          alive < 0 ? pause : std::min(alive, pause));
     log_.WriteHeld();
     if (watchdog.Due(std::chrono::steady_clock::now(), Rounds())) {
-      manager.Alive();
+      manager_.Alive();
     }
     if (doctor_ && std::chrono::steady_clock::now() - start >= *doctor_) {
       stop_.store(true);
@@ -183,7 +198,7 @@ void Pipeline::Supervise(int done, const ServiceManager& manager) {
       if (signal.ssi_signo == SIGUSR1) {
         LogSummary(delivery_.Report());
       } else {
-        manager.Stopping();
+        manager_.Stopping();
         stop_.store(true);
         sigdelset(&signals, SIGUSR1);
         pthread_sigmask(SIG_UNBLOCK, &signals, nullptr);
@@ -228,9 +243,8 @@ int Pipeline::Run() {
   if (status_ != nullptr) {
     status_->Start();
   }
-  const ServiceManager manager(NotifySocket());
-  manager.Ready();
-  Supervise(done.Get(), manager);
+  manager_.Ready();
+  Supervise(done.Get());
   for (std::thread& thread : threads) {
     thread.join();
   }

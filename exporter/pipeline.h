@@ -25,6 +25,7 @@
 #include "exporter/log.h"
 #include "exporter/measurement.h"
 #include "exporter/options.h"
+#include "exporter/privileges.h"
 #include "exporter/service_manager.h"
 #include "exporter/status_server.h"
 #include "exporter/summary.h"
@@ -34,8 +35,8 @@ namespace exporter {
 class Pipeline {
  public:
   // Opens everything; the files that are written come last, so that a run that
-  // cannot start leaves none behind. Throws SetupError. `log` outlives
-  // it.
+  // cannot start leaves none behind. Then root becomes another user. Throws
+  // SetupError. There is one thread yet, and `log` outlives it.
   Pipeline(const Options& options, const Clock& clock, Log& log);
 
   // Until the end of the captures, SIGINT or SIGTERM. Logs the summary, or with
@@ -44,7 +45,7 @@ class Pipeline {
   int Run();
 
  private:
-  void Supervise(int done, const ServiceManager& manager);
+  void Supervise(int done);
   // Of each thread, for the watchdog.
   [[nodiscard]] std::vector<std::uint64_t> Rounds() const;
   [[nodiscard]] CaptureReport Captured() const;
@@ -60,6 +61,8 @@ class Pipeline {
   [[nodiscard]] int Outcome(const ExportReport& exported);
 
   Log& log_;
+  std::optional<User> user_;  // whom root becomes
+  ServiceManager manager_;    // its socket may be for root only
   std::size_t max_flows_;
   bool live_;
   bool prints_;  // records on the standard output

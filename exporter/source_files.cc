@@ -1,30 +1,69 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <algorithm>
 #include <deque>
-#include <filesystem>
 #include <memory>
 #include <string>
 #include <utility>
 #include <vector>
 
+#include <sys/resource.h>
+#include <sys/stat.h>
+
 #include "exporter/capture_file.h"
+#include "exporter/descriptor.h"
+#include "exporter/last_error.h"
 #include "exporter/setup_error.h"
 #include "exporter/source.h"
 
 namespace exporter {
 namespace {
 
-// Files one after the other. All are checked at the start, but only pipes stay
-// open until it is their turn.
+// As many as are kept open, and others. Else the limit says so when they are
+// opened.
+void AllowDescriptors(std::size_t files) {
+  constexpr std::size_t kOthers = 256;
+  rlimit limit{};
+  if (getrlimit(RLIMIT_NOFILE, &limit) != 0 ||
+      limit.rlim_cur >= files + kOthers) {
+    return;
+  }
+  limit.rlim_cur = std::min<rlim_t>(files + kOthers, limit.rlim_max);
+  static_cast<void>(setrlimit(RLIMIT_NOFILE, &limit));
+}
+
+// None, unless what was read of it can be read again.
+Descriptor Rereadable(const std::string& path, const Descriptor& file) {
+  struct stat status {};
+  if (path == "-" || fstat(file.Get(), &status) != 0 ||
+      !S_ISREG(status.st_mode)) {
+    return {};
+  }
+  Descriptor again(fcntl(file.Get(), F_DUPFD_CLOEXEC, 0));
+  if (!again.Valid()) {
+    throw SetupError("cannot read '" + path + "': " + LastError().message());
+  }
+  return again;
+}
+
+// Files one after the other. All are checked at the start, and stay open until
+// it is their turn, when the user may be one who could not open them; but only
+// of pipes is kept what was read.
 class FileSource final : public Source {
  public:
   FileSource(const std::vector<std::string>& paths, std::string filter,
              const std::atomic<bool>& stop)
       : filter_(std::move(filter)), stop_(stop) {
+    AllowDescriptors(paths.size());
     for (const std::string& path : paths) {
-      auto file = OpenCaptureFile(path, filter_, stop_);
-      total_ += file->Size();
-      const bool again = path != "-" && std::filesystem::is_regular_file(path);
-      waiting_.push_back({path, again ? nullptr : std::move(file)});
+      Descriptor file = OpenCapture(path);
+      Descriptor again = Rereadable(path, file);
+      auto capture = ReadCapture(path, std::move(file), filter_, stop_);
+      total_ += capture->Size();
+      waiting_.push_back({path, again.Valid() ? nullptr : std::move(capture),
+                          std::move(again)});
     }
   }
 
@@ -63,7 +102,8 @@ class FileSource final : public Source {
  private:
   struct Waiting {
     std::string path;
-    std::unique_ptr<CaptureFile> open;
+    std::unique_ptr<CaptureFile> open;  // a pipe
+    Descriptor file;                    // else
   };
 
   bool OpenNext() {
@@ -72,14 +112,21 @@ class FileSource final : public Source {
       waiting_.pop_front();
       current_is_pipe_ = next.open != nullptr;
       try {
-        current_ = next.open != nullptr
-                       ? std::move(next.open)
-                       : OpenCaptureFile(next.path, filter_, stop_);
+        current_ = next.open != nullptr ? std::move(next.open)
+                                        : Reread(std::move(next));
       } catch (const SetupError& error) {
         AddError(error.what());  // it was there when the program started
       }
     }
     return current_ != nullptr;
+  }
+
+  std::unique_ptr<CaptureFile> Reread(Waiting next) {
+    if (lseek(next.file.Get(), 0, SEEK_SET) != 0) {
+      throw SetupError("cannot read '" + next.path +
+                       "': " + LastError().message());
+    }
+    return ReadCapture(next.path, std::move(next.file), filter_, stop_);
   }
 
   void AddError(const std::string& error) {

@@ -44,6 +44,7 @@ Spool::Spool(SpoolOptions options, std::unique_ptr<SpoolFraming> framing)
       next_number_(kFirstNumber) {
   options_.file_octets =
       std::min(options_.file_octets, options_.most_octets / 4);
+  const ActingAs acting(options_.user);
   TakeOver();
 }
 

@@ -17,6 +17,7 @@
 
 #include "exporter/backlog.h"
 #include "exporter/descriptor.h"
+#include "exporter/privileges.h"
 #include "exporter/spool_file.h"
 #include "exporter/spool_framing.h"
 
@@ -25,6 +26,8 @@ namespace exporter {
 struct SpoolOptions {
   // Of one collector alone; made if it is not there.
   std::string directory;
+  // Whom root becomes later, if anybody: whose the files are.
+  std::optional<User> user = std::nullopt;
   std::uint64_t most_octets = std::uint64_t{1} << 30;  // on the disk
   // Of a file; at most a quarter of all.
   std::uint64_t file_octets = std::uint64_t{1} << 20;

@@ -50,19 +50,42 @@ std::string WithoutSecrets(std::string_view text) {
   return std::string(text.substr(0, begin)) + std::string(text.substr(host));
 }
 
+// Where nobody but root may make one, root makes it for the user.
+std::error_code Make(const std::string& path, const std::optional<User>& user) {
+  if (mkdir(path.c_str(), 0750) != 0) {
+    return errno == EEXIST ? std::error_code{} : LastError();
+  }
+  if (user && lchown(path.c_str(), user->id, user->group) != 0) {
+    return LastError();
+  }
+  return {};
+}
+
 }  // namespace
 
-SpoolDirectory::SpoolDirectory(std::string path) : path_(std::move(path)) {
+void RefuseSpool(const std::string& what, const std::error_code& why) {
+  std::string fix;
+  if (why == std::errc::permission_denied) {
+    fix = "; make it that of the user who writes it: chown -R " + ActingUser() +
+          " '" + what + "'";
+  }
+  throw SetupError("--spool: cannot use '" + what + "': " + why.message() +
+                   fix);
+}
+
+SpoolDirectory::SpoolDirectory(std::string path, std::optional<User> user)
+    : path_(std::move(path)), user_(std::move(user)) {
   const auto refuse = [&](const std::string& why) {
     throw SetupError("--spool: " + why);
   };
-  if (mkdir(path_.c_str(), 0750) != 0 && errno != EEXIST) {
-    refuse("cannot make '" + path_ + "': " + LastError().message());
+  if (const std::error_code error = Make(path_, user_)) {
+    refuse("cannot make '" + path_ + "': " + error.message());
   }
+  const ActingAs acting(user_);
   const std::string name = path_ + "/lock";
   lock_ = Descriptor(open(name.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0640));
   if (!lock_.Valid()) {
-    refuse("cannot use '" + path_ + "': " + LastError().message());
+    RefuseSpool(path_, LastError());
   }
   if (flock(lock_.Get(), LOCK_EX | LOCK_NB) != 0) {
     refuse(errno == EWOULDBLOCK

@@ -14,7 +14,7 @@
 
 #include "exporter/descriptor.h"
 #include "exporter/last_error.h"
-#include "exporter/setup_error.h"
+#include "exporter/spool_directory.h"
 
 namespace exporter {
 namespace {
@@ -102,26 +102,26 @@ std::string SpoolFilePath(const std::string& directory,
 
 std::vector<SpoolFileName> ListSpoolFiles(const std::string& directory,
                                           std::string_view suffix) {
-  const auto refuse = [&](const std::error_code& error) {
-    throw SetupError("--spool: cannot use '" + directory +
-                     "': " + error.message());
+  const auto allowed = [](const std::string& path, int how) {
+    return faccessat(AT_FDCWD, path.c_str(), how, AT_EACCESS) == 0;
   };
-  if (mkdir(directory.c_str(), 0750) != 0 && errno != EEXIST) {
-    refuse(LastError());
-  }
-  if (access(directory.c_str(), R_OK | W_OK | X_OK) != 0) {
-    refuse(LastError());
+  if ((mkdir(directory.c_str(), 0750) != 0 && errno != EEXIST) ||
+      !allowed(directory, R_OK | W_OK | X_OK)) {
+    RefuseSpool(directory, LastError());
   }
   std::error_code error;
   std::vector<SpoolFileName> names;
   for (std::filesystem::directory_iterator at(directory, error), end;
        !error && at != end; at.increment(error)) {
     if (const auto name = Parse(at->path().filename().native(), suffix)) {
+      if (!allowed(at->path(), R_OK)) {
+        RefuseSpool(at->path(), LastError());
+      }
       names.push_back(*name);
     }
   }
   if (error) {
-    refuse(error);
+    RefuseSpool(directory, error);
   }
   std::sort(names.begin(), names.end(),
             [](const auto& a, const auto& b) { return a.number < b.number; });

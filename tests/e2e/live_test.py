@@ -190,6 +190,10 @@ class Spanfix:
         text = self.stdout()
         return support.json_lines(text[:text.rfind('\n') + 1])
 
+    @property
+    def pid(self):
+        return self._process.pid
+
     def running(self):
         return self._process.poll() is None
 

@@ -411,6 +411,8 @@ class EndToEnd(unittest.TestCase):
 
     def setUp(self):
         self.directory = tempfile.mkdtemp(prefix='spanfix-e2e-')
+        # Who root becomes must get to what is below.
+        os.chmod(self.directory, 0o755)
         self.addCleanup(shutil.rmtree, self.directory)
 
     def path(self, name):
@@ -464,13 +466,14 @@ def free_tcp_port():
 
 
 def wait_until_started(process):
-    """spanfix blocks the signals that it handles once everything is open."""
+    """spanfix blocks the signals that it handles once everything is open.
+    SIGUSR1 is one that looking up a user may block for a moment, too."""
     def started():
         if process.poll() is not None:
             raise AssertionError(f'spanfix ended: {process.returncode}')
         with open(f'/proc/{process.pid}/status', encoding='ascii') as file:
             blocked = re.search(r'SigBlk:\s*([0-9a-f]+)', file.read())
-        return int(blocked[1], 16) >> (signal.SIGUSR1 - 1) & 1
+        return int(blocked[1], 16) >> (signal.SIGTERM - 1) & 1
     poll_until(started, 'spanfix has started')
 
 

@@ -98,7 +98,7 @@ Found ReadAll(const std::string& path, const std::string& filter) {
   const std::atomic<bool> stop = false;
   Found found;
   try {
-    const auto file = OpenCaptureFile(path, filter, stop);
+    const auto file = ReadCapture(path, OpenCapture(path), filter, stop);
     FrameBurst burst;
     while (file->Read(burst) > 0) {
       for (const tracker::Frame& frame : burst.Frames()) {
@@ -326,7 +326,8 @@ TEST(CaptureFile, PacketsOfAPipeAreDeliveredBeforeThereIsMore) {
   ASSERT_EQ(write(writing.Get(), file.data(), begun),
             static_cast<ssize_t>(begun));
   const std::atomic<bool> stop = false;
-  const auto capture = OpenCaptureFile(PathOf(reading), "", stop);
+  const auto capture =
+      ReadCapture(PathOf(reading), OpenCapture(PathOf(reading)), "", stop);
   FrameBurst burst;
 
   EXPECT_EQ(capture->Read(burst), 1U);

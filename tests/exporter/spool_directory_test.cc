@@ -14,7 +14,7 @@ namespace {
 
 std::string NameFor(const std::string& text, std::uint32_t domain = 1) {
   const test_support::ScratchDirectory scratch;
-  const SpoolDirectory directory(scratch.File("spool"));
+  const SpoolDirectory directory(scratch.File("spool"), std::nullopt);
   CollectorUrl url;
   url.text = text;
   url.observation_domain = domain;
@@ -43,16 +43,16 @@ TEST(SpoolDirectory, IsForOneAtATime) {
   const test_support::ScratchDirectory scratch;
   const std::string path = scratch.File("spool");
   {
-    const SpoolDirectory first(path);
+    const SpoolDirectory first(path, std::nullopt);
     try {
-      const SpoolDirectory second(path);
+      const SpoolDirectory second(path, std::nullopt);
       FAIL() << "there are two";
     } catch (const SetupError& error) {
       EXPECT_EQ(error.what(), "--spool: another spanfix has '" + path +
                                   "'; give each a directory of its own");
     }
   }
-  EXPECT_NO_THROW(const SpoolDirectory again(path));
+  EXPECT_NO_THROW(const SpoolDirectory again(path, std::nullopt));
 }
 
 }  // namespace
