@@ -10,7 +10,7 @@
 
 #include "exporter/clock.h"
 #include "exporter/log.h"
-#include "exporter/options.h"
+#include "exporter/command_line.h"
 #include "exporter/pipeline.h"
 #include "exporter/setup_error.h"
 #include "exporter/show.h"

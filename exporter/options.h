@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The command line, and the config file that it may name.
+// What a run is to do, as the command line and the config file say.
 #pragma once
 
 #include <chrono>
@@ -10,7 +10,6 @@
 #include <vector>
 
 #include "exporter/collector_url.h"
-#include "exporter/config_file.h"
 #include "exporter/listen_address.h"
 #include "exporter/log.h"
 #include "exporter/source.h"
@@ -50,20 +49,5 @@ struct ShowOptions {
   TextFormat format = TextFormat::kTable;
   std::uint32_t pen = 0;  // of our own elements in an IPFIX file
 };
-
-struct CommandLine {
-  Options options;
-  std::optional<ShowOptions> show;  // then options are not set
-  // Set for --help, --version, --print-elements and --check-config: print it
-  // and leave.
-  std::optional<std::string> answer;
-};
-
-// Throws SetupError that names the option and what is wrong with it; for a
-// config file with a line for each of its errors.
-CommandLine ParseCommandLine(int argc, const char* const* argv);
-
-// Those that a config file may have, in the order of --help.
-std::vector<OptionInfo> ConfigOptions();
 
 }  // namespace exporter

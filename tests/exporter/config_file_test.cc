@@ -9,7 +9,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "exporter/options.h"
+#include "exporter/command_line.h"
 #include "exporter/setup_error.h"
 
 namespace exporter {
