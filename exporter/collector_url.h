@@ -40,6 +40,8 @@ struct TlsParameters {
   std::string certificate;  // ours, with the CAs between behind it
   std::string key;          // of `certificate`
   std::string name;         // that the collector's is for; without: the host
+
+  bool operator==(const TlsParameters&) const = default;
 };
 
 struct CollectorUrl {
@@ -63,6 +65,8 @@ struct CollectorUrl {
   std::string source;               // numeric address of ours
   std::optional<std::uint8_t> ttl;  // or hop limit
   std::string interface;            // that the packets leave by
+
+  bool operator==(const CollectorUrl&) const = default;
 };
 
 // Throws SetupError that names the part of the URL that is wrong.

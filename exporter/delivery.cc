@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cstdio>
 #include <filesystem>
+#include <memory>
 #include <string>
 #include <system_error>
 #include <utility>
@@ -105,25 +106,27 @@ std::unique_ptr<Output> OpenNetworkCollector(
                                         OutputThreadOptions{.live = live});
 }
 
-std::vector<std::unique_ptr<Output>> OpenOutputs(
+std::vector<NumberedOutput> OpenOutputs(
     const Options& options, const Clock& clock, const DeliveryHooks& hooks,
     const std::optional<SpoolDirectory>& spool) {
   const bool live = !options.interfaces.empty();
-  std::vector<std::unique_ptr<Output>> outputs;
+  std::vector<NumberedOutput> outputs;
+  std::uint64_t number = 0;
   for (const CollectorUrl& url : options.collectors) {
     if (url.scheme != Scheme::kFile) {
-      outputs.push_back(OpenNetworkCollector(
-          url, options, clock, hooks, SpoolFor(url, options, spool, hooks)));
+      outputs.push_back({++number, OpenNetworkCollector(
+                                       url, options, clock, hooks,
+                                       SpoolFor(url, options, spool, hooks))});
     }
   }
   for (const CollectorUrl& url : options.collectors) {
     if (url.scheme == Scheme::kFile) {
       RefuseToOverwrite(options, url);
-      outputs.push_back(OpenCollector(url, live, hooks));
+      outputs.push_back({0, OpenCollector(url, live, hooks)});
     }
   }
   if (options.format) {
-    outputs.push_back(MakeTextOutput(*options.format, stdout));
+    outputs.push_back({0, MakeTextOutput(*options.format, stdout)});
   }
   return outputs;
 }
@@ -147,11 +150,104 @@ Delivery::Delivery(const Options& options, const std::optional<User>& user,
       spool_(OpenSpool(options, user)),
       outputs_(OpenOutputs(options, clock, hooks, spool_)),
       balanced_(Balanced(options)),
-      community_id_(AnyShowsOwnElements(options)) {}
+      community_id_(AnyShowsOwnElements(options)),
+      hooks_(hooks) {
+  for (const CollectorUrl& url : options.collectors) {
+    if (url.scheme != Scheme::kFile) {
+      served_.push_back({++last_number_, url});
+    }
+  }
+}
+
+void Delivery::RefuseSpoolInUse(const CollectorUrl& url) const {
+  if (!spool_ || !MaySpool(url)) {
+    return;
+  }
+  const std::string place = spool_->Of(url);
+  for (const Served& served : served_) {
+    if (MaySpool(served.url) && spool_->Of(served.url) == place) {
+      throw SetupError("--spool: collector '" + served.url.text +
+                       "' has a spool, so its parameters cannot change until a "
+                       "restart");
+    }
+  }
+  for (const auto& [number, left] : leaving_) {
+    if (left == place && !retired_.Closed(number)) {
+      throw SetupError("--spool: that of collector '" + url.text +
+                       "' is not finished yet; reload again in a while");
+    }
+  }
+}
+
+std::function<void()> Delivery::PrepareCollectors(
+    const Options& options,
+    const std::function<void(const std::string&)>& say) {
+  auto change = std::make_shared<OutputChange>();
+  change->balanced = Balanced(options);
+  change->community_id = AnyShowsOwnElements(options);
+  std::vector<Served> next;
+  std::vector<Served> before = served_;
+  for (const CollectorUrl& url : options.collectors) {
+    if (url.scheme == Scheme::kFile) {
+      continue;
+    }
+    const auto same =
+        std::find_if(before.begin(), before.end(),
+                     [&](const Served& served) { return served.url == url; });
+    if (same != before.end()) {
+      next.push_back(*same);
+      before.erase(same);
+      change->order.push_back({next.back().number, nullptr});
+      continue;
+    }
+    RefuseSpoolInUse(url);
+    next.push_back({++last_number_, url});
+    change->order.push_back(
+        {last_number_,
+         OpenNetworkCollector(url, options, clock_, hooks_,
+                              SpoolFor(url, options, spool_, hooks_))});
+    if (const std::string notice = change->order.back().output->Notice();
+        !notice.empty()) {
+      say(notice);
+    }
+  }
+  return [this, change, next = std::move(next), before = std::move(before)] {
+    for (const Served& leaves : before) {
+      if (spool_ && MaySpool(leaves.url)) {
+        leaving_[leaves.number] = spool_->Of(leaves.url);
+      }
+    }
+    served_ = next;
+    changes_.Post(std::move(*change));
+  };
+}
+
+void Delivery::Change(Timestamp now) {
+  for (OutputChange& change : changes_.Take()) {
+    std::vector<NumberedOutput> next = std::move(change.order);
+    for (NumberedOutput& output : outputs_) {
+      const auto place =
+          std::find_if(next.begin(), next.end(), [&](const auto& other) {
+            return output.number != 0 && other.number == output.number;
+          });
+      if (place != next.end()) {
+        place->output = std::move(output.output);
+      } else if (output.number == 0) {
+        next.push_back(std::move(output));
+      } else {
+        retired_.Add(std::move(output));
+      }
+    }
+    outputs_ = std::move(next);
+    balanced_ = change.balanced;
+    community_id_ = change.community_id;
+  }
+  retired_.Tick(now);
+}
 
 std::vector<std::string> Delivery::Notices() const {
   std::vector<std::string> notices;
-  for (const auto& output : outputs_) {
+  for (const auto& [number, output] : outputs_) {
     if (std::string notice = output->Notice(); !notice.empty()) {
       notices.push_back(std::move(notice));
     }
@@ -161,9 +257,10 @@ std::vector<std::string> Delivery::Notices() const {
 
 void Delivery::Publish() {
   ExportReport report;
-  for (const auto& output : outputs_) {
+  for (const auto& [number, output] : outputs_) {
     report.outputs.emplace_back(output->Name(), output->Counts());
   }
+  retired_.AddTo(report);
   report_.Publish(std::move(report));
 }
 
@@ -177,11 +274,11 @@ Timestamp Delivery::Take(EndedQueue& ring, Timestamp now) {
     }
     now = ended->at;
     if (balanced_ > 0) {
-      outputs_[ShareOf(ended->key, balanced_)]->Add(record, now);
+      outputs_[ShareOf(ended->key, balanced_)].output->Add(record, now);
     }
     ring.Pop();
     for (std::size_t i = balanced_; i < outputs_.size(); ++i) {
-      outputs_[i]->Add(record, now);
+      outputs_[i].output->Add(record, now);
     }
     --left;
   }
@@ -201,28 +298,30 @@ void Delivery::Run(std::span<EndedQueue* const> rings, Doorbell& doorbell) {
   Timestamp now = live_ ? clock_.Now() : Timestamp{};
   Timestamp next_tick = now + kTick;
   while (!all_drained()) {
+    Change(now);
     for (EndedQueue* ring : rings) {
       now = Take(*ring, now);
     }
     if (live_ && clock_.Now() >= next_tick) {
       now = clock_.Now();
       next_tick = now + kTick;
-      for (const auto& output : outputs_) {
+      for (const auto& [number, output] : outputs_) {
         output->Tick(now);
       }
     }
     Publish();
     doorbell.Wait(kLull, something_to_do);
     if (!something_to_do()) {
-      for (const auto& output : outputs_) {
+      for (const auto& [number, output] : outputs_) {
         output->EndBurst(now);
       }
       doorbell.Wait(kTick, something_to_do);
     }
   }
-  for (const auto& output : outputs_) {
+  for (const auto& [number, output] : outputs_) {
     output->Finish(live_ ? clock_.Now() : now);
   }
+  retired_.Finish(now);
   Publish();
 }
 

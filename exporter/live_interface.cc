@@ -80,6 +80,7 @@ void LiveInterface::OpenSockets() {
   }
   status_.index = sockets.front()->Index();
   sockets_ = std::move(sockets);
+  sockets_filter_ = filter_number_;
   status_.open = true;
   ++life_;
 }
@@ -92,7 +93,44 @@ void LiveInterface::CloseSockets() {
 
 LiveInterface::Share LiveInterface::Take(std::size_t thread) {
   const std::lock_guard lock(mutex_);
-  return {status_.open ? std::move(sockets_[thread]) : nullptr, life_};
+  return {status_.open ? std::move(sockets_[thread]) : nullptr, life_,
+          sockets_filter_};
+}
+
+std::function<void()> LiveInterface::PrepareFilter(
+    const std::string& expression) {
+  // What libpcap gives to the kernel depends on the interface, so a socket that
+  // nobody reads has it compiled. Its handle is not one that is in use, and
+  // names in the filter may take their time.
+  LiveOptions trial = options_;
+  trial.filter = expression;
+  trial.ring_mebibytes = 1;
+  trial.promiscuous = false;
+  const std::uint64_t life = life_;
+  KernelFilter program;
+  CheckFilter(expression);
+  if (Status().open) {
+    try {
+      program = PacketSocket(trial).GetFilter();
+    } catch (const InterfaceDown&) {
+      // The next sockets have it compiled.
+    }
+  }
+  return [this, life, expression, program = std::move(program)] {
+    const std::lock_guard lock(mutex_);
+    options_.filter = expression;
+    program_ = program;
+    ++filter_number_;
+    // It may be another kind of interface by now.
+    if (status_.open && (life != life_ || program_.empty())) {
+      CloseSockets();
+    }
+  };
+}
+
+LiveInterface::Filter LiveInterface::CurrentFilter() const {
+  const std::lock_guard lock(mutex_);
+  return {filter_number_, options_.filter, program_};
 }
 
 InterfaceStatus LiveInterface::Status() const {

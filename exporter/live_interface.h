@@ -7,6 +7,7 @@
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -31,12 +32,25 @@ class LiveInterface {
   struct Share {
     std::unique_ptr<PacketSocket> socket;  // null while it is away
     std::uint64_t life = 0;
+    std::uint64_t filter = 0;  // that the socket has
   };
   // That of one thread, from 0.
   Share Take(std::size_t thread);
   // Another number when there are other sockets, or none any more: then what
   // was taken is to be given up.
   [[nodiscard]] std::uint64_t Life() const { return life_.load(); }
+
+  struct Filter {
+    std::uint64_t number = 0;  // grows with each
+    std::string expression;
+    KernelFilter program;  // of `expression`; empty: no socket had it yet
+  };
+  // As Source::PrepareFilter(); the interface outlives what it gives.
+  [[nodiscard]] std::function<void()> PrepareFilter(
+      const std::string& expression);
+  // To be compared with that of the share that was taken.
+  [[nodiscard]] std::uint64_t FilterNumber() const { return filter_number_; }
+  [[nodiscard]] Filter CurrentFilter() const;
 
   // Nothing came for a while: asks the kernel why, opens the interface again
   // when it is back, and tells what changed. Returns at once when another
@@ -65,16 +79,19 @@ class LiveInterface {
     return "interface '" + options_.interface + "' " + what;
   }
 
-  const LiveOptions options_;
+  LiveOptions options_;  // `filter` under mutex_, the others do not change
   const Clock& clock_;
   const FanoutSeeds seeds_;
   // Not libpcap's own, such as "any", of which the kernel knows nothing.
   const bool known_to_kernel_;
   std::vector<std::string> notices_;
   std::atomic<std::uint64_t> life_{0};
+  std::atomic<std::uint64_t> filter_number_{0};
 
   mutable std::mutex mutex_;
   std::vector<std::unique_ptr<PacketSocket>> sockets_;  // not yet taken
+  std::uint64_t sockets_filter_ = 0;                    // its number
+  KernelFilter program_;
   InterfaceStatus status_;
   tracker::Timestamp next_attempt_{};
   std::optional<tracker::Timestamp> no_carrier_since_;  // not yet told

@@ -69,6 +69,7 @@ std::string Printable(std::string text) {
 
 Log::Log(const LogOptions& options, int descriptor, const Clock& clock)
     : options_(options),
+      level_(options.level),
       descriptor_(descriptor),
       journal_(IsJournal(descriptor)),
       clock_(clock) {}
@@ -82,7 +83,7 @@ Log::~Log() {
 
 void Log::Write(LogLevel level, std::string_view event, std::string message,
                 LogFields fields) {
-  if (level > options_.level) {
+  if (level > level_.load()) {
     return;
   }
   std::string key(event);

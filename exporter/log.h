@@ -3,6 +3,7 @@
 // for each event, never for a packet.
 #pragma once
 
+#include <atomic>
 #include <chrono>
 #include <cstdint>
 #include <map>
@@ -72,6 +73,7 @@ class Log {
   void WriteHeld();
 
   [[nodiscard]] LogFormat Format() const { return options_.format; }
+  void SetLevel(LogLevel level) { level_.store(level); }
 
  private:
   struct Event {
@@ -93,7 +95,8 @@ class Log {
   void WriteEvent(const Event& event, std::uint64_t times);
   void WriteLine(LogLevel level, std::string_view line) const;
 
-  LogOptions options_;
+  const LogOptions options_;
+  std::atomic<LogLevel> level_;
   int descriptor_;
   bool journal_;
   const Clock& clock_;

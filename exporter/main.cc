@@ -31,8 +31,10 @@ void OccupyStandardDescriptors() {
 
 int main(int argc, char** argv) {
   OccupyStandardDescriptors();
-  // Asking for a summary must not end a program that is about to start.
+  // Asking for a summary, or for a reload, must not end a program that is about
+  // to start, or to end.
   std::signal(SIGUSR1, SIG_IGN);
+  std::signal(SIGHUP, SIG_IGN);
   const exporter::SystemClock clock;
   exporter::LogOptions logging;
   try {
@@ -46,7 +48,10 @@ int main(int argc, char** argv) {
     }
     logging = line.options.log;
     exporter::Log log(logging, STDERR_FILENO, clock);
-    return exporter::Pipeline(line.options, clock, log).Run();
+    return exporter::Pipeline(
+               line.options, clock, log,
+               [&] { return exporter::ParseCommandLine(argc, argv).options; })
+        .Run();
   } catch (const exporter::SetupError& error) {
     // A config file has a line for each of its errors.
     exporter::Log log(logging, STDERR_FILENO, clock);

@@ -16,6 +16,8 @@ constexpr std::size_t kLeastRingPlaces = 1 << 10;
 // The kernel hands packets over in blocks, so late by up to the source's wait:
 // the clock of a quiet link stays behind by as much, and a little more.
 constexpr std::chrono::milliseconds kCaptureDelay{200};
+// Flows that end at once because there may be fewer of them: as of a sweep.
+constexpr std::size_t kShareOfEnds = 64;
 constexpr std::chrono::milliseconds kPublishInterval{200};
 constexpr std::chrono::milliseconds kTrafficInterval{800};
 
@@ -139,6 +141,7 @@ Measurement::Measurement(std::unique_ptr<Source> source,
       source_(std::move(source)),
       sampler_(options.sampling),
       tracker_(options.tracker, tracker::FiveTuple(options.five_tuple)),
+      wanted_(options.tracker),
       ended_(RingPlaces(options.threads), consumer),
       watch_(options.watch_traffic
                  ? std::make_unique<TrafficWatch>(options.five_tuple.innermost)
@@ -155,9 +158,27 @@ void Measurement::SweepAll(Timestamp now, Recorder& recorder) {
   }
 }
 
+bool Measurement::Apply(Recorder& recorder) {
+  if (!configs_.Empty()) {
+    wanted_ = configs_.Take().back();
+  }
+  if (tracker_.Config() == wanted_) {
+    return false;
+  }
+  tracker::TrackerConfig next = wanted_;
+  if (const std::size_t flows = tracker_.FlowCount(); flows > kShareOfEnds) {
+    next.max_flows = std::max(next.max_flows, flows - kShareOfEnds);
+  }
+  tracker_.SetConfig(next, recorder);
+  return tracker_.Config() != wanted_;
+}
+
 bool Measurement::MeasureBurst(Recorder& recorder) {
   const Next next = source_->Read();
   recorder.waits_left = Recorder::kWaits;
+  if (Apply(recorder)) {
+    recorder.waits_left = Recorder::kWaits;
+  }
   if (next == Next::kFrames) {
     const auto frames = source_->Frames();
     const std::uint64_t tracked = tracker_.Stats().packets_tracked;
@@ -180,6 +201,9 @@ bool Measurement::MeasureBurst(Recorder& recorder) {
       tracker_.Sweep(frames.back().time, recorder);
     }
   } else if (next == Next::kIdle) {
+    while (Apply(recorder)) {
+      recorder.waits_left = Recorder::kWaits;
+    }
     SweepAll(clock_.Now() - kCaptureDelay, recorder);
     if (watch_ != nullptr && options_.live) {
       watch_->Advance(clock_.Now());

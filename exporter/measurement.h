@@ -6,12 +6,14 @@
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
 
 #include "exporter/clock.h"
 #include "exporter/ended_queue.h"
+#include "exporter/mailbox.h"
 #include "exporter/observer.h"
 #include "exporter/progress.h"
 #include "exporter/published.h"
@@ -45,6 +47,18 @@ class Measurement {
   // its way by then was read.
   void Run(const std::atomic<bool>& stop);
 
+  // Any thread, while it runs. Timeouts and limits from here on; max_flows is
+  // not above that of the start. Flows beyond a smaller one end in shares, so
+  // that their records find room.
+  void Reconfigure(const tracker::TrackerConfig& config) {
+    configs_.Post(config);
+  }
+  // Any thread, while it runs. As Source::PrepareFilter().
+  [[nodiscard]] std::function<void()> PrepareFilter(
+      const std::string& filter) const {
+    return source_->PrepareFilter(filter);
+  }
+
   // For the export thread.
   EndedQueue& Ended() { return ended_; }
   // Before and after Run().
@@ -67,6 +81,8 @@ class Measurement {
 
   // One Read() of the source; false when there is no more.
   bool MeasureBurst(Recorder& recorder);
+  // What Reconfigure() wanted, a share of it; true: there is more to do.
+  bool Apply(Recorder& recorder);
   void SweepAll(tracker::Timestamp now, Recorder& recorder);
 
   const Clock& clock_;
@@ -74,6 +90,8 @@ class Measurement {
   std::unique_ptr<Source> source_;
   Sampler sampler_;
   Tracker tracker_;
+  Mailbox<tracker::TrackerConfig> configs_;
+  tracker::TrackerConfig wanted_;  // what tracker_ has, or comes to have
   EndedQueue ended_;
   Published<CaptureReport> report_;
   Published<ReadProgress> progress_;

@@ -65,6 +65,12 @@ class Output {
   virtual void SetLostBefore(std::uint64_t /*records*/) {}
   // Delivers what is left. Nothing is added afterwards.
   virtual void Finish(tracker::Timestamp now) = 0;
+  // The same, without waiting where it has a thread of its own: called again
+  // until it is true.
+  virtual bool FinishSoon(tracker::Timestamp now) {
+    Finish(now);
+    return true;
+  }
 
   // How many `record` is, as this output counts them.
   [[nodiscard]] virtual std::uint64_t RecordsFor(

@@ -58,6 +58,16 @@ void OutputThread::Finish(Timestamp /*now*/) {
   thread_.join();
 }
 
+bool OutputThread::FinishSoon(Timestamp now) {
+  if (!finished_.load()) {
+    Start();
+    ring_.Close();
+    return false;
+  }
+  Finish(now);
+  return true;
+}
+
 DeliveryCounts OutputThread::Counts() const {
   DeliveryCounts counts = counts_.Latest();
   counts.made = added_;
@@ -111,6 +121,7 @@ void OutputThread::Run() {
   output_->SetLostBefore(dropped_.load(std::memory_order_relaxed));
   output_->Finish(live_ ? clock_.Now() : now_);
   counts_.Publish(output_->Counts());
+  finished_.store(true);
 }
 
 }  // namespace exporter

@@ -37,6 +37,7 @@ class OutputThread final : public Output {
   // It knows the time, and the end of a burst, by itself, once it runs.
   void Tick(tracker::Timestamp /*now*/) override { Start(); }
   void Finish(tracker::Timestamp now) override;
+  bool FinishSoon(tracker::Timestamp now) override;
 
   // A record that waits here counts as made.
   [[nodiscard]] DeliveryCounts Counts() const override;
@@ -66,6 +67,7 @@ class OutputThread final : public Output {
   Doorbell doorbell_;
   Ring<Item> ring_;
   std::thread thread_;
+  std::atomic<bool> finished_{false};
   tracker::Timestamp now_{};  // of the thread
   Published<DeliveryCounts> counts_;
   // By the caller of Add(), in records as the output counts them.

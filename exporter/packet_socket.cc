@@ -8,6 +8,7 @@
 #include <sys/socket.h>
 
 #include "exporter/bpf_filter.h"
+#include "exporter/last_error.h"
 
 namespace exporter {
 namespace {
@@ -102,15 +103,56 @@ bool PacketSocket::Read(FrameBurst& burst) {
     context->burst.Add(frame);
   };
   Context context{*this, burst};
-  return pcap_dispatch(handle_.get(), static_cast<int>(FrameBurst::kFrames),
-                       add, reinterpret_cast<std::uint8_t*>(&context)) >= 0;
+  const int packets =
+      pcap_dispatch(handle_.get(), static_cast<int>(FrameBurst::kFrames), add,
+                    reinterpret_cast<std::uint8_t*>(&context));
+  delivered_ = delivered_ || packets > 0;
+  return packets >= 0;
+}
+
+KernelFilter PacketSocket::GetFilter() const {
+  socklen_t instructions = 0;  // the kernel counts them, not octets
+  if (getsockopt(Descriptor(), SOL_SOCKET, SO_GET_FILTER, nullptr,
+                 &instructions) != 0) {
+    return {};
+  }
+  KernelFilter program(instructions);
+  if (getsockopt(Descriptor(), SOL_SOCKET, SO_GET_FILTER, program.data(),
+                 &instructions) != 0) {
+    return {};
+  }
+  return program;
+}
+
+// Not by pcap_setfilter(): that lets nothing through for a moment.
+bool PacketSocket::SetFilter(const KernelFilter& program,
+                             const std::string& expression) {
+  if (!delivered_) {
+    // libpcap still looks at what may have come before its first filter by
+    // itself, and would go on with that one. There is nothing to lose.
+    try {
+      BpfFilter(handle_.get(), expression).ApplyTo(handle_.get());
+    } catch (const SetupError& error) {
+      filter_error_ = error.what();
+    }
+    return filter_error_.empty();
+  }
+  KernelFilter copy = program;
+  const sock_fprog filter{static_cast<std::uint16_t>(copy.size()), copy.data()};
+  if (setsockopt(Descriptor(), SOL_SOCKET, SO_ATTACH_FILTER, &filter,
+                 sizeof(filter)) != 0) {
+    filter_error_ = "filter '" + expression + "': " + LastError().message();
+  }
+  return filter_error_.empty();
 }
 
 int PacketSocket::Descriptor() const {
   return pcap_get_selectable_fd(handle_.get());
 }
 
-std::string PacketSocket::Error() const { return pcap_geterr(handle_.get()); }
+std::string PacketSocket::Error() const {
+  return filter_error_.empty() ? pcap_geterr(handle_.get()) : filter_error_;
+}
 
 CaptureCounts PacketSocket::NewCounts() {
   pcap_stat now{};

@@ -4,6 +4,9 @@
 
 #include <cstdint>
 #include <string>
+#include <vector>
+
+#include <linux/filter.h>
 
 #include "exporter/fanout.h"
 #include "exporter/frame_burst.h"
@@ -19,6 +22,8 @@ class InterfaceDown : public SetupError {
   using SetupError::SetupError;
 };
 
+using KernelFilter = std::vector<sock_filter>;
+
 // Used by one thread at a time.
 class PacketSocket {
  public:
@@ -33,6 +38,12 @@ class PacketSocket {
   // Adds what is there to `burst`, which is empty, and does not wait. False:
   // nothing will come any more, and Error() says why.
   bool Read(FrameBurst& burst);
+  // What the kernel has of the filter; empty if it has none.
+  [[nodiscard]] KernelFilter GetFilter() const;
+  // `program` is what GetFilter() said of a socket on the same interface with
+  // the filter `expression`. The kernel puts it in the place of the other, and
+  // no packet is lost between them. False as of Read().
+  bool SetFilter(const KernelFilter& program, const std::string& expression);
   // For poll(2).
   [[nodiscard]] int Descriptor() const;
   [[nodiscard]] std::string Error() const;
@@ -56,6 +67,8 @@ class PacketSocket {
   tracker::Timestamp start_{};
   std::string notice_;
   pcap_stat last_{};
+  bool delivered_ = false;    // a packet, at least
+  std::string filter_error_;  // none: it is libpcap's
 };
 
 }  // namespace exporter

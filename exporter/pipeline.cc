@@ -60,11 +60,24 @@ std::vector<std::unique_ptr<Source>> OpenSources(const Options& options,
 }
 
 // For one thread of several: its share of the flows.
+tracker::TrackerConfig TrackerFor(std::size_t index, std::size_t threads,
+                                  const Options& options) {
+  tracker::TrackerConfig own = options.tracker;
+  const std::size_t flows = options.tracker.max_flows;
+  own.max_flows = flows / threads + (index < flows % threads ? 1 : 0);
+  if (!options.interfaces.empty()) {
+    // A mass of flows that end at once leaves with the packets that come, no
+    // faster than the ring to the export thread is emptied.
+    own.sweep_limit = 64;
+  }
+  return own;
+}
+
 MeasurementOptions OptionsFor(std::size_t index, std::size_t threads,
                               const std::string& interface,
                               const Options& options) {
   MeasurementOptions own;
-  own.tracker = options.tracker;
+  own.tracker = TrackerFor(index, threads, options);
   own.five_tuple = options.five_tuple;
   own.live = !options.interfaces.empty();
   own.index = index;
@@ -74,13 +87,6 @@ MeasurementOptions OptionsFor(std::size_t index, std::size_t threads,
   if (own.live && (options.http || options.doctor)) {
     own.observe = {.always = options.doctor.has_value(),
                    .longest_frame = LongestFrame(interface)};
-  }
-  const std::size_t flows = options.tracker.max_flows;
-  own.tracker.max_flows = flows / threads + (index < flows % threads ? 1 : 0);
-  if (own.live) {
-    // A mass of flows that end at once leaves with the packets that come, no
-    // faster than the ring to the export thread is emptied.
-    own.tracker.sweep_limit = 64;
   }
   return own;
 }
@@ -129,6 +135,7 @@ sigset_t HandledSignals() {
   sigaddset(&signals, SIGINT);
   sigaddset(&signals, SIGTERM);
   sigaddset(&signals, SIGUSR1);
+  sigaddset(&signals, SIGHUP);
   return signals;
 }
 
@@ -139,7 +146,8 @@ void PrintProgress(const std::string& text) {
 
 }  // namespace
 
-Pipeline::Pipeline(const Options& options, const Clock& clock, Log& log)
+Pipeline::Pipeline(const Options& options, const Clock& clock, Log& log,
+                   std::function<Options()> read_again)
     : log_(log),
       user_(ForgoPrivileges(options.user)),
       manager_(NotifySocket()),
@@ -155,10 +163,44 @@ Pipeline::Pipeline(const Options& options, const Clock& clock, Log& log)
                  .say =
                      [this](const std::string& what) {
                        log_.Warn("delivery-notice", what);
-                     }}) {
+                     }}),
+      reloader_(options, std::move(read_again), log) {
   if (user_) {
     Become(*user_, live_);
   }
+}
+
+ReloadTargets Pipeline::Targets() {
+  ReloadTargets targets;
+  targets.collectors = [this](const Options& options) {
+    return delivery_.PrepareCollectors(options, [this](const auto& notice) {
+      log_.Warn("collector-notice", notice);
+    });
+  };
+  targets.filter = [this](const Options& options) {
+    std::vector<std::function<void()>> changes;
+    for (const auto& measurement : measurements_) {
+      changes.push_back(measurement->PrepareFilter(options.filter));
+    }
+    return [changes = std::move(changes)] {
+      for (const auto& change : changes) {
+        change();
+      }
+    };
+  };
+  targets.tracker = [this](const Options& options) {
+    for (std::size_t i = 0; i < measurements_.size(); ++i) {
+      measurements_[i]->Reconfigure(
+          TrackerFor(i, measurements_.size(), options));
+    }
+    max_flows_ = options.tracker.max_flows;
+    if (status_ != nullptr) {
+      status_->SetMaxFlows(max_flows_);
+    }
+  };
+  targets.begin = [this] { manager_.Reloading(); };
+  targets.end = [this] { manager_.Ready(); };
+  return targets;
 }
 
 // Until `done` is readable. A signal ends the run; a second one ends it at
@@ -197,10 +239,13 @@ void Pipeline::Supervise(int done) {
       }
       if (signal.ssi_signo == SIGUSR1) {
         LogSummary(delivery_.Report());
+      } else if (signal.ssi_signo == SIGHUP) {
+        reloader_.Request();
       } else {
         manager_.Stopping();
         stop_.store(true);
         sigdelset(&signals, SIGUSR1);
+        sigdelset(&signals, SIGHUP);
         pthread_sigmask(SIG_UNBLOCK, &signals, nullptr);
       }
     } else if (progress) {
@@ -244,7 +289,9 @@ int Pipeline::Run() {
     status_->Start();
   }
   manager_.Ready();
+  reloader_.Start(Targets());
   Supervise(done.Get());
+  reloader_.Stop();
   for (std::thread& thread : threads) {
     thread.join();
   }

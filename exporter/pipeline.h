@@ -6,6 +6,7 @@
 //   export thread    Delivery:       MakeRecord -> Encoder -> Collector
 //   main thread      signals, progress, the summary, the service manager
 //   status thread    what --http serves, of what the others publish
+//   reload thread    Reloader: options again, by mailboxes to the others
 //
 // Shared between them: the ring of ended intervals of each capture thread, the
 // published reports, and the stop flag.
@@ -14,6 +15,7 @@
 #include <atomic>
 #include <chrono>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <vector>
@@ -26,6 +28,7 @@
 #include "exporter/measurement.h"
 #include "exporter/options.h"
 #include "exporter/privileges.h"
+#include "exporter/reloader.h"
 #include "exporter/service_manager.h"
 #include "exporter/status_server.h"
 #include "exporter/summary.h"
@@ -36,8 +39,10 @@ class Pipeline {
  public:
   // Opens everything; the files that are written come last, so that a run that
   // cannot start leaves none behind. Then root becomes another user. Throws
-  // SetupError. There is one thread yet, and `log` outlives it.
-  Pipeline(const Options& options, const Clock& clock, Log& log);
+  // SetupError. There is one thread yet, and `log` outlives it. `read_again`
+  // gives the options anew, or throws SetupError.
+  Pipeline(const Options& options, const Clock& clock, Log& log,
+           std::function<Options()> read_again);
 
   // Until the end of the captures, SIGINT or SIGTERM. Logs the summary, or with
   // options.doctor prints what is wrong. The exit status: 0, or 1 when
@@ -45,6 +50,8 @@ class Pipeline {
   int Run();
 
  private:
+  // What a reload reaches.
+  [[nodiscard]] ReloadTargets Targets();
   void Supervise(int done);
   // Of each thread, for the watchdog.
   [[nodiscard]] std::vector<std::uint64_t> Rounds() const;
@@ -63,7 +70,7 @@ class Pipeline {
   Log& log_;
   std::optional<User> user_;  // whom root becomes
   ServiceManager manager_;    // its socket may be for root only
-  std::size_t max_flows_;
+  std::atomic<std::size_t> max_flows_;
   bool live_;
   bool prints_;  // records on the standard output
   std::optional<std::chrono::seconds> doctor_;
@@ -72,6 +79,7 @@ class Pipeline {
   std::vector<std::unique_ptr<Measurement>> measurements_;
   std::unique_ptr<StatusServer> status_;  // null: not asked for
   Delivery delivery_;
+  Reloader reloader_;  // last: it reaches into the others
 };
 
 }  // namespace exporter

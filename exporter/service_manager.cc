@@ -60,6 +60,14 @@ void ServiceManager::Send(std::string_view message) const {
   }
 }
 
+// The time lets systemd tell this reload from the one before.
+void ServiceManager::Reloading() const {
+  const auto now = std::chrono::steady_clock::now().time_since_epoch();
+  Send("RELOADING=1\nMONOTONIC_USEC=" +
+       std::to_string(
+           std::chrono::duration_cast<std::chrono::microseconds>(now).count()));
+}
+
 std::string NotifySocket() { return std::string(Environment("NOTIFY_SOCKET")); }
 
 std::optional<std::chrono::microseconds> AliveInterval() {

@@ -15,7 +15,7 @@
 
 namespace exporter {
 
-// Used by one thread. What cannot be sent is nobody's to hear: a service
+// Any thread. What cannot be sent is nobody's to hear: a service
 // manager that does not listen will end us by its own timeouts.
 class ServiceManager {
  public:
@@ -23,7 +23,9 @@ class ServiceManager {
   // file system; empty: no service manager.
   explicit ServiceManager(const std::string& socket);
 
+  // Also when what Reloading() began is over.
   void Ready() const { Send("READY=1"); }
+  void Reloading() const;
   void Stopping() const { Send("STOPPING=1"); }
   void Alive() const { Send("WATCHDOG=1"); }
 

@@ -46,6 +46,14 @@ class Source {
   // After opening: what the user should know, such as that the interface would
   // not go into promiscuous mode.
   [[nodiscard]] virtual std::vector<std::string> Notices() const { return {}; }
+  // Any thread. What makes `filter` the one of the interface, for all of its
+  // threads and from the next packet on, also when it is opened again; no
+  // packet is lost by that. To be called once, by any thread. Throws SetupError
+  // that quotes the filter, and nothing changes. Files keep theirs.
+  [[nodiscard]] virtual std::function<void()> PrepareFilter(
+      const std::string& /*filter*/) const {
+    return [] {};
+  }
   // That is captured; none when files are read.
   [[nodiscard]] virtual std::optional<InterfaceStatus> Interface() const {
     return std::nullopt;

@@ -2,7 +2,9 @@
 #include <poll.h>
 
 #include <chrono>
+#include <functional>
 #include <memory>
+#include <string>
 #include <thread>
 #include <utility>
 #include <vector>
@@ -33,7 +35,8 @@ class LiveSource final : public Source {
     if (!burst_.Frames().empty()) {
       return Next::kFrames;
     }
-    bool well = share_.socket == nullptr || share_.socket->Read(burst_);
+    bool well = FollowFilter() &&
+                (share_.socket == nullptr || share_.socket->Read(burst_));
     if (well && burst_.Frames().empty()) {
       Wait();
       well = share_.socket == nullptr || share_.socket->Read(burst_);
@@ -55,6 +58,11 @@ class LiveSource final : public Source {
   [[nodiscard]] std::string Error() const override { return ""; }
   [[nodiscard]] std::vector<std::string> Notices() const override {
     return thread_ == 0 ? interface_->Notices() : std::vector<std::string>{};
+  }
+  // The other threads share the interface of the first.
+  [[nodiscard]] std::function<void()> PrepareFilter(
+      const std::string& filter) const override {
+    return thread_ == 0 ? interface_->PrepareFilter(filter) : [] {};
   }
   [[nodiscard]] CaptureCounts Counts() override {
     if (share_.socket != nullptr) {
@@ -82,6 +90,17 @@ class LiveSource final : public Source {
     }
     share_.socket->Read(burst_);
     return !burst_.Frames().empty();
+  }
+
+  // False: the socket cannot have the interface's filter.
+  bool FollowFilter() {
+    if (share_.filter == interface_->FilterNumber()) {
+      return true;
+    }
+    const LiveInterface::Filter filter = interface_->CurrentFilter();
+    share_.filter = filter.number;
+    return share_.socket == nullptr || share_.life != interface_->Life() ||
+           share_.socket->SetFilter(filter.program, filter.expression);
   }
 
   void Renew() {

@@ -86,10 +86,10 @@ StatusServer::StatusServer(const ListenAddress& address, std::size_t max_flows,
                            StatusSources sources, const Clock& clock)
     : clock_(clock),
       sources_(std::move(sources)),
+      max_flows_(max_flows),
       http_(address, [this](std::string_view path) { return Answer(path); }),
       wake_(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {
   run_.started = clock.Now();
-  run_.max_flows = max_flows;
 }
 
 void StatusServer::Start() {
@@ -141,6 +141,7 @@ const RunSnapshot& StatusServer::Snapshot() {
   }
   taken_ = now;
   run_.now = clock_.Now();
+  run_.max_flows = max_flows_.load();
   run_.interfaces = sources_.interfaces();
   run_.exported = sources_.exported();
   NumberNamesakes(run_.exported);

@@ -48,6 +48,9 @@ class StatusServer {
   StatusServer(const StatusServer&) = delete;
   StatusServer& operator=(const StatusServer&) = delete;
 
+  // Any thread: of the run from here on.
+  void SetMaxFlows(std::size_t flows) { max_flows_.store(flows); }
+
   void Start();
   // The sources are not used any more.
   void Stop();
@@ -66,6 +69,7 @@ class StatusServer {
   StatusSources sources_;
   Health health_;
   RateMeter rates_;
+  std::atomic<std::size_t> max_flows_;
   RunSnapshot run_;
   Time taken_{};
   std::map<std::string, std::string> rendered_;  // of run_, by path

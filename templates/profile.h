@@ -36,6 +36,8 @@ struct Profile {
   std::uint16_t most_octets = 65000;
   // Records may come from inside of tunnels; not the collector's choice.
   bool overlays = false;
+
+  bool operator==(const Profile&) const = default;
 };
 
 std::span<const Profile> Profiles();

@@ -33,6 +33,8 @@ struct TrackerConfig {
   // Find the initiator by SYN, SYN-ACK and well-known ports, not only by who
   // spoke first.
   bool use_direction_evidence = false;
+
+  bool operator==(const TrackerConfig&) const = default;
 };
 
 }  // namespace tracker

@@ -605,7 +605,7 @@ template <Extractor E, typename State>
 template <typename Sink>
 void FlowTracker<E, State>::SetConfig(const TrackerConfig& config,
                                       Sink&& sink) {
-  config_ = config;
+  const TrackerConfig before = std::exchange(config_, config);
   config_.max_flows = std::max<std::size_t>(config_.max_flows, 1);
   while (flow_count_ > config_.max_flows) {
     Evict(sink);
@@ -613,7 +613,13 @@ void FlowTracker<E, State>::SetConfig(const TrackerConfig& config,
   if (config_.max_flows > slab_.Capacity()) {
     Grow(config_.max_flows);
   }
-  MakeRings();
+  // It looks at every flow.
+  if (config_.idle_timeout_tcp != before.idle_timeout_tcp ||
+      config_.idle_timeout_udp != before.idle_timeout_udp ||
+      config_.idle_timeout_other != before.idle_timeout_other ||
+      config_.close_linger != before.close_linger) {
+    MakeRings();
+  }
 }
 
 template <Extractor E, typename State>

@@ -167,7 +167,7 @@ def listening(pid, port):
 class Spanfix:
     """A running spanfix in a namespace; its outputs are in files."""
 
-    def __init__(self, directory, namespace, *arguments):
+    def __init__(self, directory, namespace, *arguments, **environment):
         self._out = os.path.join(directory, 'stdout')
         self._err = os.path.join(directory, 'stderr')
         with open(self._out, 'wb') as out, open(self._err, 'wb') as err:
@@ -175,7 +175,7 @@ class Spanfix:
                 [*enter(namespace), support.SPANFIX,
                  *map(str, arguments)],
                 stdin=subprocess.DEVNULL, stdout=out, stderr=err,
-                env=support.ENVIRONMENT)
+                env=dict(support.ENVIRONMENT, **environment))
         wait_until_started(self._process)
 
     def stdout(self):
