@@ -27,6 +27,8 @@ struct KafkaParameters {
   // The client library's, by its names, in the order of the URL. Whether there
   // are such properties, only the library knows.
   std::vector<std::pair<std::string, std::string>> properties;
+
+  bool operator==(const KafkaParameters&) const = default;
 };
 
 // `text` is the whole URL. %XX in names and values stands for an octet (RFC

@@ -108,13 +108,17 @@ std::function<void()> LiveInterface::PrepareFilter(
   trial.promiscuous = false;
   const std::uint64_t life = life_;
   KernelFilter program;
-  CheckFilter(expression);
-  if (Status().open) {
+  const auto socket = [&]() -> std::unique_ptr<PacketSocket> {
     try {
-      program = PacketSocket(trial).GetFilter();
+      return Status().open ? std::make_unique<PacketSocket>(trial) : nullptr;
     } catch (const InterfaceDown&) {
-      // The next sockets have it compiled.
+      return nullptr;
     }
+  }();
+  if (socket != nullptr) {
+    program = socket->GetFilter();
+  } else {
+    CheckFilter(expression);  // the next sockets have it compiled
   }
   return [this, life, expression, program = std::move(program)] {
     const std::lock_guard lock(mutex_);

@@ -141,7 +141,7 @@ Measurement::Measurement(std::unique_ptr<Source> source,
       source_(std::move(source)),
       sampler_(options.sampling),
       tracker_(options.tracker, tracker::FiveTuple(options.five_tuple)),
-      wanted_(options.tracker),
+      wanted_(tracker_.Config()),
       ended_(RingPlaces(options.threads), consumer),
       watch_(options.watch_traffic
                  ? std::make_unique<TrafficWatch>(options.five_tuple.innermost)
@@ -161,6 +161,7 @@ void Measurement::SweepAll(Timestamp now, Recorder& recorder) {
 bool Measurement::Apply(Recorder& recorder) {
   if (!configs_.Empty()) {
     wanted_ = configs_.Take().back();
+    wanted_.max_flows = std::max<std::size_t>(wanted_.max_flows, 1);
   }
   if (tracker_.Config() == wanted_) {
     return false;

@@ -59,11 +59,13 @@ capture() {
   inside systemctl start "$1"
   pid=$(inside systemctl show "$1" -p MainPID --value)
   inside grep -E '^(Uid|CapEff|NoNewPrivs|Seccomp):' "/proc/$pid/status"
+  inside systemctl reload "$1"
   for _ in 1 2 3; do inside bash -c 'echo hello >/dev/udp/127.0.0.1/9'; done
   inside systemctl stop "$1"
   inside journalctl -q -o cat -u "$1" | tee "$work/journal"
   grep -q '^packets seen 3 = in records 3 + left out 0' "$work/journal" ||
     fail "$1 did not see three packets"
+  grep -q '^reloaded: nothing changed' "$work/journal" || fail "$1 did not reload"
   inside test -s "$2/flows.ipfix" || fail "$1 wrote no file"
   [ "$(inside systemctl show "$1" -p Result --value)" = success ] || fail "$1 failed"
 }

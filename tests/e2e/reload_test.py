@@ -37,9 +37,9 @@ def datagrams(count, first=0, port=53):
 class Collector:
     """By TCP; takes one connection after the other."""
 
-    def __init__(self, namespace):
+    def __init__(self, namespace, port=0):
         with inside(namespace):
-            self._server = socket.create_server(('127.0.0.1', 0))
+            self._server = socket.create_server(('127.0.0.1', port))
         self.port = self._server.getsockname()[1]
         self.url = f'tcp://127.0.0.1:{self.port}'
         self._streams = []
@@ -101,13 +101,14 @@ class Reload(EndToEnd):
         self.manager = Manager(self.path('notify'))
         self.addCleanup(self.manager.close)
 
-    def collector(self):
-        collector = Collector(self.cable.probe)
+    def collector(self, port=0):
+        collector = Collector(self.cable.probe, port)
         self.addCleanup(collector.close)
         return collector
 
     def write(self, *collectors, **options):
-        lines = [f'collector = {collector.url}' for collector in collectors]
+        lines = [f'collector = {getattr(collector, "url", collector)}'
+                 for collector in collectors]
         lines += [f'{name.replace("_", "-")} = {value}'
                   for name, value in options.items()]
         os.replace(self.file('new', '\n'.join(lines).encode() + b'\n'),
@@ -249,6 +250,36 @@ class Reload(EndToEnd):
         self.cable.send(datagrams(10))
         poll_until(lambda: spanfix.summary().outputs[0].sent == 10,
                    'the new timeout holds')
+        self.end(spanfix)
+
+    def test_a_spool_goes_on_when_its_collector_comes_back(self):
+        stays, away = self.collector(), 'tcp://127.0.0.1:4739'
+        options = {'idle_timeout_udp': 1, 'spool': self.path('spool')}
+
+        def account():
+            return next(output for output in spanfix.summary().outputs
+                        if output.to == away)
+        spanfix = self.start(stays, away, **options)
+        self.cable.send(datagrams(50))
+        poll_until(lambda: account().spooled == 50, 'they are on the disk')
+        self.write(stays, away, pen=4711, **options)
+        self.reload(spanfix)
+        self.assertIn('has a spool, so its parameters cannot change until a '
+                      'restart', spanfix.stderr())
+        self.write(stays, **options)
+        self.reload(spanfix)
+        self.assertIn(f"no more collector '{away}'", spanfix.stderr())
+        self.collector(4739)
+        self.write(stays, away, **options)
+
+        def is_back():
+            self.reload(spanfix)
+            return f"new collector '{away}'" in spanfix.stderr()
+        poll_until(is_back, 'its spool is free')
+        self.cable.send(datagrams(10, first=50))
+        poll_until(lambda: account().sent == 10, 'it has the new ones')
+        self.assertEqual((account().made, account().spooled,
+                          account().earlier.sent), (10, 0, 50))
         self.end(spanfix)
 
     def test_files_are_read_as_they_were_begun(self):

@@ -72,6 +72,20 @@ TEST(ServiceManager, IsToldByASocketInTheFileSystem) {
               ElementsAre("READY=1", "WATCHDOG=1", "STOPPING=1"));
 }
 
+TEST(ServiceManager, HearsWhenAReloadBeganAndThatItIsOver) {
+  const std::string name = Unique(testing::TempDir() + "notify-");
+  Manager manager(name);
+
+  const ServiceManager us(name);
+  us.Reloading();
+  us.Ready();
+
+  EXPECT_THAT(manager.Heard(),
+              ElementsAre(testing::MatchesRegex(
+                              "RELOADING=1\nMONOTONIC_USEC=[1-9][0-9]*"),
+                          "READY=1"));
+}
+
 TEST(ServiceManager, IsToldByAnAbstractSocket) {
   const std::string name = Unique("@spanfix/notify-");
   Manager manager(name);
