@@ -269,13 +269,13 @@ class Reload(EndToEnd):
         self.write(stays, **options)
         self.reload(spanfix)
         self.assertIn(f"no more collector '{away}'", spanfix.stderr())
-        self.collector(4739)
         self.write(stays, away, **options)
 
         def is_back():
             self.reload(spanfix)
             return f"new collector '{away}'" in spanfix.stderr()
         poll_until(is_back, 'its spool is free')
+        self.collector(4739)
         self.cable.send(datagrams(10, first=50))
         poll_until(lambda: account().sent == 10, 'it has the new ones')
         self.assertEqual((account().made, account().spooled,
