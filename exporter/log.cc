@@ -157,21 +157,28 @@ void Log::Summary(const std::string& text, const std::string& object) {
     WriteLine(LogLevel::kInfo, JsonLine(line));
     return;
   }
+  // At once, so that who reads it meanwhile has all of it or nothing.
+  std::string lines;
   std::string_view rest = text;
   while (!rest.empty()) {
     const std::size_t end = rest.find('\n');
-    WriteLine(LogLevel::kInfo, rest.substr(0, end));
+    lines += Line(LogLevel::kInfo, rest.substr(0, end));
     rest.remove_prefix(end == std::string_view::npos ? rest.size() : end + 1);
   }
+  WriteText(lines);
 }
 
-// Where it cannot be written, there is nobody to tell.
-void Log::WriteLine(LogLevel level, std::string_view line) const {
+std::string Log::Line(LogLevel level, std::string_view line) const {
   std::string text;
   if (journal_) {
     text = '<' + std::to_string(static_cast<int>(level)) + '>';
   }
   text.append(line).push_back('\n');
+  return text;
+}
+
+// Where it cannot be written, there is nobody to tell.
+void Log::WriteText(std::string_view text) const {
   std::string_view rest = text;
   while (!rest.empty()) {
     const ssize_t written = write(descriptor_, rest.data(), rest.size());

@@ -93,7 +93,12 @@ class Log {
   void WriteHeld(tracker::Timestamp from);
   // `times`: that it happened since it was written last.
   void WriteEvent(const Event& event, std::uint64_t times);
-  void WriteLine(LogLevel level, std::string_view line) const;
+  void WriteLine(LogLevel level, std::string_view line) const {
+    WriteText(Line(level, line));
+  }
+  // With its end, and its level for the journal.
+  [[nodiscard]] std::string Line(LogLevel level, std::string_view line) const;
+  void WriteText(std::string_view text) const;
 
   const LogOptions options_;
   std::atomic<LogLevel> level_;

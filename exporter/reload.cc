@@ -4,8 +4,10 @@
 #include <algorithm>
 #include <array>
 #include <chrono>
+#include <iterator>
 #include <numeric>
 #include <string_view>
+#include <utility>
 
 namespace exporter {
 namespace {
@@ -77,7 +79,7 @@ std::string Level(const Options& options) {
 }
 
 // What is opened, or what the flows that live are made of.
-const std::array kFixed = {
+constexpr std::array kFixed = {
     Row{"interface", [](const Options& o) { return Listed(o.interfaces); }},
     Row{"read", [](const Options& o) { return Listed(o.files); }},
     Row{"sampling",
@@ -113,7 +115,7 @@ const std::array kFixed = {
         }},
 };
 
-const std::array kReloaded = {
+constexpr std::array kReloaded = {
     Row{"idle-timeout-tcp",
         [](const Options& o) { return Seconds(o.tracker.idle_timeout_tcp); }},
     Row{"idle-timeout-udp",
@@ -208,8 +210,9 @@ ReloadPlan PlanReload(const Options& running, const Options& wanted,
   for (const Row& row : kReloaded) {
     if (const std::string before = row.value(running), now = row.value(options);
         before != now) {
-      plan.changes.push_back(std::string(row.name) + ' ' + before + " -> " +
-                             now);
+      std::string change(row.name);
+      change.append(" ").append(before).append(" -> ").append(now);
+      plan.changes.push_back(std::move(change));
     }
   }
   Compare(running.collectors, plan);

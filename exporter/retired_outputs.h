@@ -35,7 +35,7 @@ class RetiredOutputs {
 
   // Any thread. It is closed, and so is its spool.
   [[nodiscard]] bool Closed(std::uint64_t number) const {
-    return closed_.Latest().count(number) > 0;
+    return closed_.Latest().contains(number);
   }
 
  private:
