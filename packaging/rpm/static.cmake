@@ -9,6 +9,7 @@ find_package(OpenSSL)
 find_package(ZLIB)
 find_package(PkgConfig)
 pkg_check_modules(MICROHTTPD IMPORTED_TARGET libmicrohttpd)
+pkg_check_modules(RDKAFKA IMPORTED_TARGET rdkafka)
 
 # Linked in: all others of which there is an archive.
 set(CMAKE_FIND_LIBRARY_SUFFIXES .a .so)
