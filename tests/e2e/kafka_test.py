@@ -4,13 +4,15 @@
 each a process of its own."""
 
 import collections
+import glob
 import os
 import re
+import signal
 import subprocess
 
 import support
-from protobuf_reader import flow_record, messages, needs_protobuf
-from support import EndToEnd, Summary
+from protobuf_reader import flow_record, messages, needs_protobuf, varint
+from support import EndToEnd, Summary, poll_until
 from tcp_delivery_test import many_flows
 
 MOCK = os.environ.get('KAFKA_MOCK', '')
@@ -136,6 +138,107 @@ class Kafka(EndToEnd):
         (_, _, value), = self.cluster.consumed()
         self.assertEqual(kafka_format, 'ProtobufSingle')
         self.assertEqual(flow_record().FromString(value).packet_delta_count, 1)
+
+
+def whole_values(octets):
+    """The delimited messages, but for one at the end that was cut off."""
+    values, at = [], 0
+    while at < len(octets):
+        try:
+            length, at = varint(octets, at)
+        except IndexError:
+            break
+        if at + length <= len(octets):
+            values.append(octets[at:at + length])
+        at += length
+    return values
+
+
+@needs_protobuf
+class KafkaSpool(EndToEnd):
+    """spanfix is killed: what was on the disk arrives nevertheless."""
+
+    # Each flow's record is made when the next ones push it out.
+    EVICTING = ('--max-flows', '100')
+
+    def setUp(self):
+        super().setUp()
+        self.cluster = Cluster()
+        self.addCleanup(self.cluster.stop)
+        self.spool = self.path('spool')
+        self.arguments = ('-c', f'kafka://{self.cluster.brokers}/flows',
+                          '--spool', self.spool)
+
+    def files(self):
+        return sorted(glob.glob(os.path.join(self.spool, '*', '*.pb')))
+
+    def on_disk(self):
+        values = []
+        for path in self.files():
+            with open(path, 'rb') as file:
+                values += whole_values(file.read())
+        return values
+
+    def killed(self, capture, condition, what):
+        """A run that reads this, and more is to come when it is killed."""
+        read, write = os.pipe()
+        run = subprocess.Popen(
+            [support.SPANFIX, '-r', '-', *self.EVICTING, *self.arguments],
+            stdin=read, stderr=subprocess.DEVNULL, env=support.ENVIRONMENT)
+        os.close(read)
+        try:
+            with os.fdopen(write, 'wb') as pipe:
+                pipe.write(capture)
+                pipe.flush()
+                poll_until(condition, what)
+                self.assertIsNone(run.poll())
+                run.send_signal(signal.SIGKILL)
+        finally:
+            run.kill()
+            run.wait()
+
+    def killed_while_spooling(self, files):
+        self.cluster.tell('away')
+        self.killed(many_flows(7000 * files),
+                    lambda: len(self.files()) >= files, f'{files} files')
+        self.cluster.tell('back')
+        return self.on_disk()
+
+    def next_run(self):
+        """Of 14 flows, whose records arrive behind those of the spool."""
+        run = self.succeed('-r', self.capture(support.everything()),
+                           *self.arguments)
+        output, = run.summary.outputs
+        self.assertEqual((output.made, output.sent), (14, 14), run)
+        self.assertEqual(self.files(), [])
+        return output
+
+    def test_what_was_spooled_when_spanfix_was_killed_arrives(self):
+        spooled = self.killed_while_spooling(2)
+        self.assertGreater(len(spooled), 3000)
+        output = self.next_run()
+        self.assertEqual((output.earlier.made, output.earlier.sent),
+                         (len(spooled), len(spooled)))
+
+        consumed = [value for _, _, value in self.cluster.consumed()]
+        self.assertEqual(set(spooled) - set(consumed), set())
+        self.assertEqual(len(set(consumed)), len(set(spooled)) + 14)
+        self.assertIn(len(consumed) - len(spooled) - 14,
+                      range(output.repeated + 1))
+
+    def test_spanfix_may_be_killed_again_while_it_replays(self):
+        spooled = self.killed_while_spooling(3)
+        first = self.files()[0]
+        self.killed(support.pcap([]), lambda: not os.path.exists(first),
+                    'the first file was delivered')
+        left = self.on_disk()
+        output = self.next_run()
+        self.assertEqual((output.earlier.made, output.earlier.sent),
+                         (len(left), len(left)))
+
+        consumed = [value for _, _, value in self.cluster.consumed()]
+        self.assertEqual(set(spooled) - set(consumed), set())
+        self.assertEqual(len(set(consumed)), len(set(spooled)) + 14)
 
 
 if __name__ == '__main__':
