@@ -51,12 +51,19 @@ boot() {
   inside ip link set lo up
 }
 
+start() {
+  inside systemctl start "$1" || {
+    inside journalctl -q -o cat -u "$1" | tail -8 >&2
+    fail "$1 does not start"
+  }
+}
+
 # capture UNIT DIRECTORY: three datagrams on lo are in its summary and its file.
 capture() {
   printf '%s\n' 'interface = lo' "write = $2/flows.ipfix" 'filter = udp port 9' \
     >"$root/etc/spanfix/spanfix.conf"
   step "capture: $1"
-  inside systemctl start "$1"
+  start "$1"
   pid=$(inside systemctl show "$1" -p MainPID --value)
   inside grep -E '^(Uid|CapEff|NoNewPrivs|Seccomp):' "/proc/$pid/status"
   inside systemctl reload "$1"
@@ -70,10 +77,71 @@ capture() {
   [ "$(inside systemctl show "$1" -p Result --value)" = success ] || fail "$1 failed"
 }
 
+# The answer of --http there.
+ask() {
+  inside bash -c 'exec 3<>/dev/tcp/127.0.0.1/9995
+    printf "GET %s HTTP/1.0\r\n\r\n" "$1" >&3; cat <&3' - "$1"
+}
+
+# secrets UNIT: it may read a key that nobody else may, and so may it its config.
+secrets() {
+  step "secrets: $1"
+  inside groupadd --system --force flow-keys
+  local drop_in=/run/systemd/system/$1.service.d
+  inside install -d /etc/flow-keys "$drop_in"
+  printf '%s\n' '[Service]' 'SupplementaryGroups=flow-keys' | inside tee "$drop_in/keys.conf"
+  inside systemctl daemon-reload
+  openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 \
+    -subj /CN=collector -addext subjectAltName=DNS:collector \
+    -keyout "$root/etc/flow-keys/probe.key" -out "$root/etc/flow-keys/probe.pem" 2>/dev/null
+  inside chgrp flow-keys /etc/flow-keys/probe.key /etc/spanfix/spanfix.conf
+  inside chmod 640 /etc/flow-keys/probe.key /etc/spanfix/spanfix.conf
+}
+
+# spool UNIT DIRECTORY: what brokers and a collector that are away cannot have
+# waits below it, and the next run delivers it, by TLS with a certificate.
+spool() {
+  local keys=/etc/flow-keys/probe
+  grep -q collector "$root/etc/hosts" 2>/dev/null || echo '127.0.0.1 collector' >>"$root/etc/hosts"
+  printf '%s\n' 'interface = lo' 'filter = udp port 9' "spool = $2/spool" 'http = 127.0.0.1:9995' \
+    'collector = kafka://collector:9092/flows' \
+    "collector = tls://collector:4740?ca=$keys.pem&cert=$keys.pem&key=$keys.key" \
+    >"$root/etc/spanfix/spanfix.conf"
+  secrets "$1"
+  step "spool, --http: $1"
+  start "$1"
+  healthy() { ask /healthz | grep '^HTTP/1.[01] 200'; }
+  until_true healthy
+  for _ in 1 2 3; do inside bash -c 'echo hello >/dev/udp/127.0.0.1/9'; done
+  inside systemctl stop "$1"
+  inside journalctl -q -o cat -u "$1" | tail -20 | tee "$work/journal"
+  for collector in kafka tls; do
+    grep -q "^records made 3 = sent 0 + dropped 0 + spooled 3 to $collector:" "$work/journal" ||
+      fail "$1 spooled nothing for $collector:"
+  done
+
+  # The host's program, on the machine's network.
+  nsenter -t "$leader" -n openssl s_server -accept 127.0.0.1:4740 -quiet -naccept 1 -Verify 1 \
+    -CAfile "$root$keys.pem" -cert "$root$keys.pem" -key "$root$keys.key" \
+    < <(sleep 600) >"$work/received" 2>/dev/null &
+  server=$!
+  start "$1"
+  delivered() {
+    ask /metrics | grep '^spanfix_collector_records_of_earlier_runs_spooled{collector="tls:.* 0$'
+  }
+  until_true delivered
+  inside systemctl stop "$1"
+  wait "$server"
+  inside journalctl -q -o cat -u "$1" | tail -20 | tee "$work/journal"
+  grep -q ' to tls:.*; from the spool of earlier runs 3 = sent 3 + dropped 0$' "$work/journal" ||
+    fail "$1 did not deliver what it had spooled"
+  [ -s "$work/received" ] || fail 'nothing arrived'
+}
+
 # Of spanfix@lo, which runs afterwards.
 hang() {
   step 'hang'
-  inside systemctl start spanfix@lo
+  start spanfix@lo
   inside systemctl kill -s STOP spanfix@lo
   restarted() {
     [ "$(inside systemctl show spanfix@lo -p NRestarts --value)" = 1 ] &&
