@@ -166,8 +166,8 @@ void Collector::FinishQueue(Timestamp now, std::error_code error) {
     static_cast<void>(Reconnect(now, spools ? little : kPatience, delivered));
   }
   const std::error_code why = last_error_ ? last_error_ : error;
-  queue_.Close(why ? why.message() : "not connected");
   queue_.Release(0);
+  queue_.Close(why ? why.message() : "not connected");
 }
 
 std::size_t Collector::Share() const {

@@ -106,8 +106,8 @@ class KafkaOutput final : public Output {
         [this] { producer_.Flush(kTurn); });
     producer_.GiveUp();
     TakeBack();
-    queue_.Close(trouble_);
     queue_.Release(0);
+    queue_.Close(trouble_);
   }
 
   [[nodiscard]] DeliveryCounts Counts() const override {

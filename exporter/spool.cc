@@ -127,6 +127,10 @@ void Spool::Close() {
     Seal(files_.back());
   }
   const std::string why = WhyNoRoom();
+  if (released_ == messages_taken_) {
+    std::for_each(files_.begin(), files_.end(),
+                  [this](File& file) { LeaveOutTaken(file); });
+  }
   for (; !returned_.empty(); returned_.pop_front()) {
     Drop(returned_.front().earlier, why,
          returned_.front().message.flow_records);
@@ -134,6 +138,38 @@ void Spool::Close() {
   while (!tail_.Empty()) {
     Drop(false, why, tail_.Take().flow_records);
   }
+}
+
+// The file becomes one of the rest. If the disk does not take that, the next
+// run has what was taken again.
+void Spool::LeaveOutTaken(File& file) {
+  if (file.taken == 0 || !Load(file)) {
+    return;
+  }
+  loaded_ = 0;
+  File rest;
+  rest.number = file.number;
+  rest.earlier = file.earlier;
+  std::error_code error;
+  while (const std::optional<KeptMessage> message = NextLoaded()) {
+    if (!writing_.Valid()) {
+      error = Open(rest, message->octets);
+    }
+    error = error ? error : Write(rest, *message);
+    if (error) {
+      break;
+    }
+  }
+  if (error || rest.records != file.records) {
+    writing_.Reset();
+    unlink(rest.path.c_str());
+    on_disk_ -= rest.octets;
+    return;
+  }
+  Seal(rest);
+  unlink(file.path.c_str());
+  on_disk_ -= file.octets;
+  file = std::move(rest);
 }
 
 void Spool::WriteTail() {
@@ -387,9 +423,9 @@ void Spool::Finished() {
 }
 
 void Spool::Release(std::size_t messages) {
-  const std::uint64_t end =
+  released_ =
       messages_taken_ - std::min<std::uint64_t>(messages_taken_, messages);
-  while (!sent_.empty() && sent_.front().end <= end) {
+  while (!sent_.empty() && sent_.front().end <= released_) {
     unlink(sent_.front().path.c_str());
     on_disk_ -= sent_.front().octets;
     sent_.pop_front();

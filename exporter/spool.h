@@ -65,7 +65,8 @@ struct SpoolCounts {
 // stay in memory as far as that is bounded; that is said once for each reason.
 //
 // A file goes when all its messages were taken and Release() says so; of one
-// that was taken in part, the next run has all messages again.
+// that was taken in part, Close() leaves the rest, if Release() said so. A run
+// that is killed leaves all of it.
 //
 // One thread. Two must not have one directory: spool_directory.h.
 class Spool {
@@ -133,6 +134,7 @@ class Spool {
   void Seal(File& file);
   void WriteTail();
   void WriteReturned();
+  void LeaveOutTaken(File& file);
   // Of the disk; false: there is nothing that could make room.
   bool DropOldest(const std::string& why);
   void Failed(const std::error_code& error);
@@ -153,7 +155,8 @@ class Spool {
   Backlog tail_;                         // behind the files
   std::deque<Sent> sent_;
   std::uint64_t messages_taken_ = 0;
-  std::uint64_t on_disk_ = 0;  // octets
+  std::uint64_t released_ = 0;  // of them
+  std::uint64_t on_disk_ = 0;   // octets
   // The last of files_ is being written to: its descriptor.
   Descriptor writing_;
   // Of files, never used again.

@@ -62,6 +62,7 @@ start() {
 capture() {
   printf '%s\n' 'interface = lo' "write = $2/flows.ipfix" 'filter = udp port 9' \
     >"$root/etc/spanfix/spanfix.conf"
+  chmod 644 "$root/etc/spanfix/spanfix.conf"  # as installed
   step "capture: $1"
   start "$1"
   pid=$(inside systemctl show "$1" -p MainPID --value)
