@@ -30,7 +30,6 @@ constexpr std::uint64_t kRecordsPerPoll = 64;
 
 // Brokers that are away so long are not waited for if there is a spool.
 constexpr std::chrono::seconds kAway{1};
-constexpr std::chrono::seconds kStall{10};
 constexpr std::chrono::milliseconds kPatienceWithSpool{2000};
 constexpr std::chrono::milliseconds kBetweenAttempts{500};
 // Messages of the spool that are sent before their reports are waited for.
@@ -164,12 +163,23 @@ class KafkaOutput final : public Output {
       return;
     }
     const auto now = steady_clock::now();
-    if (!failed_.empty() || (away_since_ && now - *away_since_ >= kAway)) {
+    if (!failed_.empty() || Hangs(now) ||
+        (away_since_ && now - *away_since_ >= kAway)) {
       StartSpooling();
     }
     if (spooling_) {
       CatchUp(now);
     }
+  }
+
+  // Without this, librdkafka waits for a minute. Each partition by itself has
+  // no such bound: it would keep what the others could have.
+  bool Hangs(steady_clock::time_point now) {
+    if (producer_.Outstanding() == 0 || delivered_ != delivered_before_) {
+      delivered_before_ = delivered_;
+      progress_ = now;
+    }
+    return now - progress_ >= options_.stall;
   }
 
   // What is outstanding comes back, before what comes now.
@@ -202,9 +212,6 @@ class KafkaOutput final : public Output {
   // whether the brokers are back.
   void CatchUp(steady_clock::time_point now) {
     if (producer_.Outstanding() > 0) {
-      if (now - window_began_ >= kStall) {
-        StartSpooling();
-      }
       return;
     }
     queue_.Release(0);
@@ -215,7 +222,6 @@ class KafkaOutput final : public Output {
     if (now < next_attempt_) {
       return;
     }
-    window_began_ = now;
     for (std::size_t sent = 0; sent < window_; ++sent) {
       std::optional<SpooledMessage> next = queue_.Take();
       if (!next) {
@@ -327,7 +333,8 @@ class KafkaOutput final : public Output {
   std::vector<std::uint8_t> delimited_;
   std::optional<steady_clock::time_point> away_since_;
   std::size_t window_ = 1;  // messages
-  steady_clock::time_point window_began_;
+  std::uint64_t delivered_before_ = 0;
+  steady_clock::time_point progress_;  // or nothing was to be made
   steady_clock::time_point next_attempt_;
   steady_clock::time_point next_restart_;
   FlowMessageWriter writer_;

@@ -19,6 +19,8 @@ struct KafkaOutputOptions {
   bool patient = false;
   // Add() and Finish() wait so long while nothing arrives.
   std::chrono::milliseconds patience{10'000};
+  // Brokers that confirm nothing for so long are away; only with a spool.
+  std::chrono::milliseconds stall{10'000};
   // Gets a line when trouble begins.
   std::function<void(const std::string&)> say;
   // Optional. Records go there, in order, as soon as the brokers are away for

@@ -317,8 +317,10 @@ TEST_F(KafkaOutput, BeginsAgainAfterAnErrorThatEndsTheProducer) {
 
 class KafkaSpool : public KafkaOutput {
  protected:
-  std::unique_ptr<Output> OpenWithSpool() {
+  std::unique_ptr<Output> OpenWithSpool(
+      std::chrono::milliseconds stall = std::chrono::seconds{60}) {
     KafkaOutputOptions options;
+    options.stall = stall;
     options.say = [](const std::string&) {};
     options.spool = std::make_unique<Spool>(
         SpoolOptions{.directory = scratch_.File("spool"), .say = {}},
@@ -371,6 +373,27 @@ TEST_F(KafkaSpool, DeliversInOrderWhatCameWhileBrokersWereAway) {
   }
   EXPECT_EQ(output->Counts().spooled, 0U);
   ExpectEachOnce(1500);
+}
+
+TEST_F(KafkaSpool, KeepsOnTheDiskWhatBrokersThatHangDoNotConfirm) {
+  constexpr int kAll = -1;
+  const auto first = OpenWithSpool(std::chrono::milliseconds{300});
+  Add(*first, 1, 500);
+  TickUntil(*first, [&] { return first->Counts().sent == 500; });
+  rd_kafka_mock_broker_set_rtt(cluster_.Mock(), kAll, 600'000);
+  Add(*first, 501, 1000);
+  TickUntil(*first, [&] { return first->Counts().spooled == 500; });
+  first->Finish({});
+
+  rd_kafka_mock_broker_set_rtt(cluster_.Mock(), kAll, 0);
+  const auto second = OpenWithSpool();
+  TickUntil(*second, [&] { return second->Counts().earlier.sent == 500; });
+  second->Finish({});
+  std::set<std::uint64_t> ids;
+  for (const KafkaMessage& message : Consumed()) {
+    ids.insert(RecordIn(message).flow_id);
+  }
+  EXPECT_EQ(ids.size(), 1000U);
 }
 
 // ---- what does not start ----
