@@ -136,6 +136,8 @@ spool() {
   inside journalctl -q -o cat -u "$1" | tail -20 | tee "$work/journal"
   grep -q ' to tls:.*; from the spool of earlier runs 3 = sent 3 + dropped 0$' "$work/journal" ||
     fail "$1 did not deliver what it had spooled"
+  grep -q ' to kafka:.*; from the spool of earlier runs 3 = sent 0 + dropped 0 + spooled 3$' \
+    "$work/journal" || fail "$1 did not keep what it had spooled"
   [ -s "$work/received" ] || fail 'nothing arrived'
 }
 
