@@ -24,7 +24,8 @@ class OwnCode : public clang::tidy::ClangTidyCheck {
   void check(const MatchFinder::MatchResult& unit) override {
     // What was not loaded is in a precompiled header, so none of it is ours.
     std::vector<clang::Decl*> own;
-    for (clang::Decl* decl : unit.Context->getTranslationUnitDecl()->noload_decls()) {
+    for (clang::Decl* decl :
+         unit.Context->getTranslationUnitDecl()->noload_decls()) {
       if (!unit.SourceManager->isInSystemHeader(decl->getLocation())) {
         own.push_back(decl);
       }

@@ -9,8 +9,8 @@
 #include <string>
 
 #include "exporter/clock.h"
-#include "exporter/log.h"
 #include "exporter/command_line.h"
+#include "exporter/log.h"
 #include "exporter/pipeline.h"
 #include "exporter/setup_error.h"
 #include "exporter/show.h"

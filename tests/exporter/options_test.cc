@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "exporter/command_line.h"
-
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "exporter/command_line.h"
 #include "exporter/setup_error.h"
 
 namespace exporter {

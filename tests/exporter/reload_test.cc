@@ -4,6 +4,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "exporter/command_line.h"
+
 namespace exporter {
 namespace {
 

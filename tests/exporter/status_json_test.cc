@@ -12,7 +12,8 @@ using ::testing::HasSubstr;
 TEST(StatusJson, IsJsonWhateverThingsAreCalled) {
   RunSnapshot run;
   run.interfaces = {{"</script>\xff\"\n", {}}};
-  run.findings = {{"duplicates", "eth1", Severity::kError, "Half are \"copies\"."}};
+  run.findings = {
+      {"duplicates", "eth1", Severity::kError, "Half are \"copies\"."}};
 
   const std::string text = StatusJson(run);
 
