@@ -146,8 +146,8 @@ void Become(const User& user, bool keep_capturing) {
 }
 
 ActingAs::ActingAs(const std::optional<User>& user) {
-  if (!user) {
-    return;
+  if (!user || geteuid() == user->id) {
+    return;  // nobody to become, or for good already
   }
   group_ = getegid();
   groups_.resize(static_cast<std::size_t>(getgroups(0, nullptr)));

@@ -307,7 +307,8 @@ class Reload(EndToEnd):
     def test_no_packet_and_no_record_is_lost_by_many(self):
         collectors = [self.collector() for _ in range(2)]
         guest = self.collector()
-        spanfix = self.start(*collectors, max_flows=5000)
+        # A sanitizer's program reads more slowly than this sends.
+        spanfix = self.start(*collectors, max_flows=5000, ring_size=512)
         done = threading.Event()
         sent = 0
 
@@ -332,7 +333,7 @@ class Reload(EndToEnd):
                  ((guest,), {'idle_timeout_udp': 1, 'max_flows': 5000}),
                  ((), {'filter': 'udp or tcp', 'max_flows': 50})])
             for guests, options in itertools.islice(changes, SIGHUPS):
-                self.write(*collectors, *guests, **options)
+                self.write(*collectors, *guests, ring_size=512, **options)
                 self.reload(spanfix)
         finally:
             done.set()

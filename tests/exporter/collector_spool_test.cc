@@ -76,15 +76,20 @@ class CollectorWithSpool : public testing::Test {
     now_ += seconds{100};
     collector_->Tick(now_);
   }
+  static void AddFlowIds(const WireMessage& message,
+                         std::vector<std::uint64_t>& ids) {
+    if (message.domain == 0) {
+      return;
+    }
+    for (const test_support::WireRecord& record : message.records) {
+      ids.push_back(test_support::Number(record, 0, 148));
+    }
+  }
   [[nodiscard]] std::vector<std::uint64_t> FlowIds() const {
     std::vector<std::uint64_t> ids;
     for (const auto& connection : world_.connections) {
       for (const WireMessage& message : connection) {
-        for (const test_support::WireRecord& record : message.records) {
-          if (message.domain != 0) {
-            ids.push_back(test_support::Number(record, 0, 148));
-          }
-        }
+        AddFlowIds(message, ids);
       }
     }
     return ids;

@@ -32,6 +32,7 @@ constexpr std::uint32_t kLongestFrame = 1522;
 
 std::vector<std::string> NamesOf(const std::vector<Finding>& findings) {
   std::vector<std::string> names;
+  names.reserve(findings.size());
   for (const Finding& finding : findings) {
     names.emplace_back(finding.name);
   }
@@ -189,6 +190,7 @@ TEST(Doctor, FindsJoinedPackets) {
 TEST(Doctor, FindsAPortThatIsNoMirror) {
   Mirror mirror;
   std::vector<CapturedFrame> frames;
+  frames.reserve(30);
   for (int i = 0; i < 30; ++i) {
     frames.push_back(
         Eth()
@@ -206,6 +208,7 @@ TEST(Doctor, FindsAPortThatIsNoMirror) {
 TEST(Doctor, FindsThatTheSwitchWrapsWhatItMirrors) {
   Mirror mirror;
   std::vector<CapturedFrame> frames;
+  frames.reserve(30);
   for (int i = 0; i < 30; ++i) {
     frames.push_back(Eth().EtherType(0x88be).Payload(100).At(kStart));
   }
@@ -223,7 +226,7 @@ TEST(Doctor, FindsDrops) {
 }
 
 TEST(Doctor, FindsJumpsOfTheClock) {
-  const auto steps = [](std::vector<milliseconds> ahead) {
+  const auto steps = [](const std::vector<milliseconds>& ahead) {
     Observer observer({.always = true});
     tracker::Timestamp now = kStart;
     for (const milliseconds by : ahead) {

@@ -28,7 +28,8 @@ std::string Text(const addrinfo* address) {
   std::string text(INET_ADDRSTRLEN, '\0');
   const auto* v4 = reinterpret_cast<const sockaddr_in*>(address->ai_addr);
   inet_ntop(AF_INET, &v4->sin_addr, text.data(), INET_ADDRSTRLEN);
-  return text.c_str();
+  text.resize(text.find('\0'));
+  return text;
 }
 
 TEST(Resolver, FollowsANameThatPointsElsewhere) {

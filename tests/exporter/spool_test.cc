@@ -22,7 +22,6 @@ using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::IsEmpty;
 using testing::Pair;
-using testing::UnorderedElementsAre;
 
 // Messages of a length, a count of records, and a letter again and again. A
 // file begins with one that has no records, and says which layout it has.
@@ -244,6 +243,7 @@ TEST_F(SpoolTest, WhatComesBackIsBeforeAllOthers) {
   const auto spool = Open();
   Add(*spool, "cdefg");
   std::vector<KeptMessage> taken;
+  taken.reserve(3);
   for (int i = 0; i < 3; ++i) {
     taken.push_back(spool->Take()->message);
   }
@@ -259,6 +259,7 @@ TEST_F(SpoolTest, WhatCameBackIsThereForTheNextRun) {
     const auto spool = Open();
     Add(*spool, kAlphabet);
     std::vector<KeptMessage> taken;
+    taken.reserve(12);
     for (int i = 0; i < 12; ++i) {
       taken.push_back(spool->Take()->message);
     }
