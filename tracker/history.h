@@ -121,7 +121,9 @@ class History {
   }
   // How many are in a word.
   static std::size_t Count(std::uint32_t word) {
-    return word == 0 ? 0 : (31 - __builtin_clz(word)) / kBits + 1;
+    return word == 0
+               ? 0
+               : (31U - static_cast<unsigned>(__builtin_clz(word))) / kBits + 1;
   }
   bool AppendOwn(std::uint32_t code);
   void Append(std::uint32_t code, RareLoan& rare);
