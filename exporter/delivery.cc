@@ -162,6 +162,12 @@ Timestamp Delivery::Take(EndedQueue& ring, Timestamp now) {
       AssignCommunityId(record);
     }
     now = ended->at;
+    if (ended->reason == tracker::EndReason::kShutdown && !capture_ended_) {
+      capture_ended_ = true;
+      for (const NumberedOutput& output : outputs_) {
+        output.output->CaptureEnded();
+      }
+    }
     if (balanced_ > 0) {
       outputs_[ShareOf(ended->key, balanced_)].output->Add(record, now);
     }

@@ -80,6 +80,7 @@ class Delivery {
   bool live_;
   std::optional<SpoolDirectory> spool_;
   std::vector<NumberedOutput> outputs_;
+  bool capture_ended_ = false;  // the outputs know
   // So many of the first of them divide the flows; the others get them all.
   std::size_t balanced_;
   bool community_id_;  // an output shows it

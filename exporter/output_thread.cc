@@ -22,6 +22,7 @@ OutputThread::OutputThread(std::unique_ptr<Output> output, const Clock& clock,
     : output_(std::move(output)),
       clock_(clock),
       live_(options.live),
+      patience_(options.patience),
       ring_(options.records, doorbell_) {}
 
 OutputThread::~OutputThread() {
@@ -39,6 +40,11 @@ void OutputThread::Add(const templates::FlowRecord& record, Timestamp now) {
   while (place == nullptr && !live_) {
     ring_.WaitForRoom(kWait);
     place = ring_.Reserve();
+  }
+  if (place == nullptr && capture_ended_ && !patience_spent_) {
+    ring_.WaitForRoom(patience_);
+    place = ring_.Reserve();
+    patience_spent_ = place == nullptr;
   }
   if (place == nullptr) {
     ring_.WakeConsumer();

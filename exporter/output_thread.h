@@ -4,6 +4,7 @@
 #pragma once
 
 #include <atomic>
+#include <chrono>
 #include <cstdint>
 #include <memory>
 #include <string>
@@ -21,6 +22,8 @@ struct OutputThreadOptions {
   // Time passes without records, too; and nobody waits for this output: a
   // record that finds no room is dropped ("queue full"). Else Add() waits.
   bool live = false;
+  // After CaptureEnded(), Add() waits so long while nothing is taken.
+  std::chrono::milliseconds patience{10'000};
 };
 
 // Add() and Finish() belong to one thread, which is not that of `output`. The
@@ -36,6 +39,7 @@ class OutputThread final : public Output {
            tracker::Timestamp now) override;
   // It knows the time, and the end of a burst, by itself, once it runs.
   void Tick(tracker::Timestamp /*now*/) override { Start(); }
+  void CaptureEnded() override { capture_ended_ = true; }
   void Finish(tracker::Timestamp now) override;
   bool FinishSoon(tracker::Timestamp now) override;
 
@@ -64,6 +68,9 @@ class OutputThread final : public Output {
   std::unique_ptr<Output> output_;
   const Clock& clock_;
   bool live_;
+  std::chrono::milliseconds patience_;
+  bool capture_ended_ = false;
+  bool patience_spent_ = false;  // it took nothing for so long
   Doorbell doorbell_;
   Ring<Item> ring_;
   std::thread thread_;

@@ -107,6 +107,29 @@ TEST_F(OutputOnAThread, GivesEveryRecordInOrder) {
   EXPECT_TRUE(output_->Counts().dropped.empty());
 }
 
+TEST_F(OutputOnAThread, IsWaitedForOnceTheCaptureHasEnded) {
+  Make({.records = 16, .live = true});
+  output_->CaptureEnded();
+  Add(1, 10'000);
+  output_->Finish(kNow);
+
+  EXPECT_EQ(told_.flow_ids, Ids(10'000));
+  EXPECT_TRUE(output_->Counts().dropped.empty());
+}
+
+TEST_F(OutputOnAThread, IsNotWaitedForForEverIfItTakesNothing) {
+  told_.open = false;
+  Make(
+      {.records = 16, .live = true, .patience = std::chrono::milliseconds{50}});
+  output_->CaptureEnded();
+  Add(1, 1000);
+  told_.Open();
+  output_->Finish(kNow);
+
+  EXPECT_EQ(output_->Counts().made, 2000U);
+  EXPECT_GE(output_->Counts().dropped.at("queue full"), 1900U);
+}
+
 TEST_F(OutputOnAThread, NobodyWaitsForItWhileAnInterfaceIsCaptured) {
   told_.open = false;
   Make({.records = 16, .live = true});
