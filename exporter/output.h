@@ -60,11 +60,11 @@ class Output {
   virtual void EndBurst(tracker::Timestamp /*now*/) {}
   // Time passes without records; called a few times a second.
   virtual void Tick(tracker::Timestamp now) = 0;
-  // So many records, as this output counts them, found no room on their way
-  // here since the start.
   // What comes now are the flows that were live when the capture ended. There
   // is nothing to keep up with any more.
   virtual void CaptureEnded() {}
+  // So many records, as this output counts them, found no room on their way
+  // here since the start.
   virtual void SetLostBefore(std::uint64_t /*records*/) {}
   // Delivers what is left. Nothing is added afterwards.
   virtual void Finish(tracker::Timestamp now) = 0;
