@@ -174,13 +174,6 @@ MaybeFinding ClockJump(const Observation& seen) {
 
 }  // namespace
 
-const std::vector<std::string_view>& FindingNames() {
-  static const std::vector<std::string_view> names = {
-      kNoFrames,           kOnlyBroadcast, kNotIp, kOneDirection, kDuplicates,
-      kTagsInOneDirection, kSuperPackets,  kDrops, kClockJump};
-  return names;
-}
-
 std::vector<Finding> Diagnose(std::string_view interface,
                               const Observation& seen) {
   std::vector<Finding> findings;

@@ -11,9 +11,6 @@
 
 namespace exporter {
 
-// The names that a finding can have, in the order of Diagnose().
-const std::vector<std::string_view>& FindingNames();
-
 // Empty when nothing is wrong, or too little was seen to say so. `interface` is
 // for the finding, and for the commands in the sentences.
 std::vector<Finding> Diagnose(std::string_view interface,

@@ -17,18 +17,6 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-constexpr std::string_view Name(LogLevel level) {
-  switch (level) {
-    case LogLevel::kError:
-      return "error";
-    case LogLevel::kWarning:
-      return "warning";
-    case LogLevel::kInfo:
-      break;
-  }
-  return "info";
-}
-
 // Its value is "DEVICE:INODE" of the stream that we were given.
 bool IsJournal(int descriptor) {
   // NOLINTNEXTLINE(concurrency-mt-unsafe): nobody sets the environment.

@@ -20,6 +20,19 @@ namespace exporter {
 // The values are syslog's severities (RFC 5424 section 6.2.1).
 enum class LogLevel : std::uint8_t { kError = 3, kWarning = 4, kInfo = 6 };
 
+// As --log-level has it.
+constexpr std::string_view Name(LogLevel level) {
+  switch (level) {
+    case LogLevel::kError:
+      return "error";
+    case LogLevel::kWarning:
+      return "warning";
+    case LogLevel::kInfo:
+      break;
+  }
+  return "info";
+}
+
 enum class LogFormat : std::uint8_t {
   kText,
   kJson,  // an object a line: time, level, event, message, fields

@@ -66,18 +66,6 @@ std::string Format(const Options& options) {
   return *options.format == TextFormat::kJson ? "json" : "table";
 }
 
-std::string Level(const Options& options) {
-  switch (options.log.level) {
-    case LogLevel::kError:
-      return "error";
-    case LogLevel::kWarning:
-      return "warning";
-    case LogLevel::kInfo:
-      break;
-  }
-  return "info";
-}
-
 // What is opened, or what the flows that live are made of.
 constexpr std::array kFixed = {
     Row{"interface", [](const Options& o) { return Listed(o.interfaces); }},
@@ -132,7 +120,8 @@ constexpr std::array kReloaded = {
         [](const Options& o) { return std::to_string(o.tracker.max_flows); }},
     Row{"filter", [](const Options& o) { return '\'' + o.filter + '\''; }},
     Row{"balance", [](const Options& o) { return Switch(o.balance); }},
-    Row{"log-level", Level},
+    Row{"log-level",
+        [](const Options& o) { return std::string(Name(o.log.level)); }},
 };
 
 // Parts of a CollectorUrl.

@@ -10,7 +10,6 @@ import json
 import os
 import re
 import signal
-import socket
 import subprocess
 import sys
 import unittest
@@ -65,12 +64,7 @@ def tagged(octets):
 class Doctor(EndToEnd):
     def setUp(self):
         super().setUp()
-        try:
-            self.cable = Cable()
-        except OSError as error:
-            raise unittest.SkipTest(
-                f'cannot build a cable of namespaces: {error}') from error
-        self.addCleanup(self.cable.remove)
+        self.cable = Cable.lay(self.addCleanup)
 
     def watch(self, *arguments):
         running = Spanfix(self.directory, self.cable.probe, '-i', 'cap0',

@@ -8,15 +8,14 @@ import re
 import subprocess
 import sys
 import time
-import unittest
 
 import support
 from certificates import Authority
 from ipfix_reader import Reader
 from kernel import run
 from live_test import Spanfix, enter, listening
-from live_threads_test import Cable, ethernet
-from support import EndToEnd, Summary, needs_root, poll_until, udp_packet
+from live_threads_test import Cable, datagrams
+from support import EndToEnd, Summary, needs_root, poll_until
 from tcp_delivery_test import tls_context, whole_messages
 
 # How long a collector takes nothing.
@@ -35,14 +34,6 @@ with socket.socket() as server:
     while True:
         held.append(server.accept())
 """ % STALLED
-
-
-def flows(first, count):
-    """A datagram each."""
-    for number in range(first, first + count):
-        yield ethernet(udp_packet(f'10.0.{number // 60000}.1',
-                                  1024 + number % 60000, '192.0.2.53', 53,
-                                  b'hello'))
 
 
 def read_tls(port, path, *files):
@@ -67,11 +58,7 @@ def read_tls(port, path, *files):
 class LiveCollectors(EndToEnd):
     def setUp(self):
         super().setUp()
-        try:
-            self.cable = Cable()
-        except OSError as error:
-            raise unittest.SkipTest(f'cannot build a cable: {error}') from error
-        self.addCleanup(self.cable.remove)
+        self.cable = Cable.lay(self.addCleanup)
         run(f'ip -n {self.cable.probe} link set lo up')
 
     def begin(self, port, *command):
@@ -108,7 +95,7 @@ class LiveCollectors(EndToEnd):
         sent, end = 0, time.monotonic() + STALL
         while time.monotonic() < end:
             turn = time.monotonic()
-            self.cable.send(flows(sent, FLOWS_A_SECOND // 10))
+            self.cable.send(datagrams(FLOWS_A_SECOND // 10, first=sent))
             sent += FLOWS_A_SECOND // 10
             time.sleep(max(0.0, turn + 0.1 - time.monotonic()))
         began = time.monotonic()
@@ -149,7 +136,7 @@ class LiveCollectors(EndToEnd):
         spanfix = self.spanfix(
             '-c', f'tls://127.0.0.1:{TLS}?ca={authority.pem()}&cert='
             f'{authority.pem("collector")}&key={authority.key("collector")}')
-        self.cable.send(flows(0, 100))
+        self.cable.send(datagrams(100))
         poll_until(lambda: spanfix.summary().outputs[0].queued == 100,
                    'the records wait')
         show('collector')

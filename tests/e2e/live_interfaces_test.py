@@ -12,7 +12,6 @@ import signal
 import socket
 import subprocess
 import sys
-import unittest
 
 import support
 from ipfix_reader import read_file
@@ -72,12 +71,7 @@ class Cables(Cable):
 class LiveInterfaces(EndToEnd):
     def setUp(self):
         super().setUp()
-        try:
-            self.cables = Cables()
-        except OSError as error:
-            raise unittest.SkipTest(
-                f'cannot build cables of namespaces: {error}') from error
-        self.addCleanup(self.cables.remove)
+        self.cables = Cables.lay(self.addCleanup)
         run(f'ip -n {self.cables.probe} link set lo up')
 
     def spanfix(self, *arguments, interfaces=('cap0',)):

@@ -204,18 +204,16 @@ class Spanfix:
         """By SIGUSR1, while it runs. Asked again: one that comes before it is
         ready is ignored."""
         before = self.stderr().count('packets seen')
+        ask_again = 0
 
         def is_there():
+            nonlocal ask_again
+            if time.monotonic() >= ask_again:
+                self.send(signal.SIGUSR1)
+                ask_again = time.monotonic() + 5
             return (self.stderr().count('packets seen') > before and
                     self.stderr().endswith('\n'))
-        for _ in range(support.PATIENCE // 5 - 1):
-            self.send(signal.SIGUSR1)
-            try:
-                poll_until(is_there, 'there is a summary', 5)
-                break
-            except AssertionError:
-                pass
-        poll_until(is_there, 'there is a summary', 5)
+        poll_until(is_there, 'there is a summary')
         return Summary(self.stderr())
 
     def seen(self, packets):

@@ -53,6 +53,18 @@ class Cable:
             self.remove()
             raise
 
+    @classmethod
+    def lay(cls, add_cleanup):
+        """One that goes with `add_cleanup`; where it cannot be built, the tests
+        are skipped."""
+        try:
+            cable = cls()
+        except OSError as error:
+            raise unittest.SkipTest(
+                f'cannot build a cable of namespaces: {error}') from error
+        add_cleanup(cable.remove)
+        return cable
+
     @contextlib.contextmanager
     def end(self, namespace, name):
         with inside(namespace):
@@ -84,6 +96,14 @@ def conversations(count, first=0):
 def ethernet(packet, tags=b''):
     ethertype = IPV6 if packet[0] >> 4 == 6 else IPV4
     return (MAC_B + MAC_A + tags + ethertype + packet).ljust(60, b'\0')
+
+
+def datagrams(count, first=0, port=53):
+    """Each a flow of its own."""
+    for number in range(first, first + count):
+        yield ethernet(udp_packet(f'10.0.{number // 50000}.1',
+                                  1024 + number % 50000, '192.0.2.53', port,
+                                  b'hello'))
 
 
 def vlan(number, kind=0x8100):
@@ -136,12 +156,7 @@ def fragments(packet, size):
 class LiveThreads(EndToEnd):
     @classmethod
     def setUpClass(cls):
-        try:
-            cls.cable = Cable()
-        except OSError as error:
-            raise unittest.SkipTest(
-                f'cannot build a cable of namespaces: {error}') from error
-        cls.addClassCleanup(cls.cable.remove)
+        cls.cable = Cable.lay(cls.addClassCleanup)
 
     def spanfix(self, *arguments, threads=THREADS):
         running = Spanfix(self.directory, self.cable.probe, '-i', 'cap0',

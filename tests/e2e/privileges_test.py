@@ -14,7 +14,6 @@ import resource
 import shutil
 import subprocess
 import sys
-import unittest
 
 import support
 from ipfix_reader import read_file
@@ -79,12 +78,7 @@ class Privileges(EndToEnd):
     # ---- an interface ----
 
     def live(self, *arguments):
-        try:
-            self.cables = Cables()
-        except OSError as error:
-            raise unittest.SkipTest(
-                f'cannot build cables of namespaces: {error}') from error
-        self.addCleanup(self.cables.remove)
+        self.cables = Cables.lay(self.addCleanup)
         subprocess.run(['ip', '-n', self.cables.probe, 'link', 'set', 'lo',
                         'up'], check=True)
         running = Spanfix(self.directory, self.cables.probe, '-i', 'cap0',

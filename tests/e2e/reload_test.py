@@ -9,77 +9,27 @@ and no record is lost by it.
 import itertools
 import os
 import signal
-import socket
 import subprocess
 import threading
 import time
-import unittest
 
 import support
 from ipfix_reader import Reader
-from kernel import inside, run
+from kernel import run
 from live_test import Spanfix
-from live_threads_test import Cable, ethernet
+from live_threads_test import Cable, datagrams
 from service_test import Manager
-from support import EndToEnd, Summary, needs_root, poll_until, udp_packet
+from support import EndToEnd, Summary, needs_root, poll_until
+from tcp_collector import Collector
 
 SIGHUPS = int(os.environ.get('SPANFIX_SIGHUPS', '100'))
 
 
-def datagrams(count, first=0, port=53):
-    """Each a flow of its own."""
-    for number in range(first, first + count):
-        yield ethernet(udp_packet(f'10.0.{number // 50000}.1',
-                                  1024 + number % 50000, '192.0.2.53', port,
-                                  b'hello'))
-
-
-class Collector:
-    """By TCP; takes one connection after the other."""
-
-    def __init__(self, namespace, port=0):
-        with inside(namespace):
-            self._server = socket.create_server(('127.0.0.1', port))
-        self.port = self._server.getsockname()[1]
-        self.url = f'tcp://127.0.0.1:{self.port}'
-        self._streams = []
-        self._threads = []
-        self._accepting = threading.Thread(target=self._accept)
-        self._accepting.start()
-
-    def _accept(self):
-        while True:
-            try:
-                connection, _ = self._server.accept()
-            except OSError:
-                return
-            stream = bytearray()
-            self._streams.append(stream)
-            self._threads.append(threading.Thread(
-                target=self._read, args=(connection, stream)))
-            self._threads[-1].start()
-
-    @staticmethod
-    def _read(connection, stream):
-        with connection:
-            while octets := connection.recv(1 << 20):
-                stream += octets
-
-    def close(self):
-        self._server.shutdown(socket.SHUT_RDWR)
-        self._server.close()
-        self._accepting.join()
-
-    def connections(self):
-        return len(self._streams)
-
-    def records(self):
-        """All, once the exporter has ended. The reader holds the sequence
-        numbers against what came."""
-        for thread in self._threads:
-            thread.join()
-        return [record.named() for stream in self._streams
-                for record in Reader().stream(bytes(stream)).records]
+def records_of(collector):
+    """All, once the exporter has ended. The reader holds the sequence numbers
+    against what came."""
+    return [record.named() for stream in collector.streams()
+            for record in Reader().stream(stream).records]
 
 
 def packets_in(records):
@@ -92,17 +42,13 @@ def packets_in(records):
 class Reload(EndToEnd):
     def setUp(self):
         super().setUp()
-        try:
-            self.cable = Cable()
-        except OSError as error:
-            raise unittest.SkipTest(f'cannot build a cable: {error}') from error
-        self.addCleanup(self.cable.remove)
+        self.cable = Cable.lay(self.addCleanup)
         run(f'ip -n {self.cable.probe} link set lo up')
         self.manager = Manager(self.path('notify'))
         self.addCleanup(self.manager.close)
 
     def collector(self, port=0):
-        collector = Collector(self.cable.probe, port)
+        collector = Collector(port, self.cable.probe)
         self.addCleanup(collector.close)
         return collector
 
@@ -158,7 +104,7 @@ class Reload(EndToEnd):
         for collector, numbers in ((stays, range(150)), (leaves, range(100)),
                                    (comes, range(100, 150))):
             self.assertEqual(sorted(record['sourceTransportPort'] - 1024
-                                    for record in collector.records()),
+                                    for record in records_of(collector)),
                              list(numbers))
         self.assertEqual(stays.connections(), 1)
         self.assertIn(f"new collector '{comes.url}', no more collector "
@@ -178,7 +124,7 @@ class Reload(EndToEnd):
         summary = self.end(spanfix)
         self.assertEqual(summary.end_reasons,
                          {'evicted': 4000, 'idle_timeout': 1000})
-        self.assertEqual(len(collector.records()), 5000)
+        self.assertEqual(len(records_of(collector)), 5000)
 
     def test_the_filter_changes_also_for_an_interface_that_comes_again(self):
         collector = self.collector()
@@ -348,13 +294,13 @@ class Reload(EndToEnd):
         self.assertNotIn('never seen', summary.text)
         self.assertNotIn('before export', summary.text)
         for collector in collectors:
-            self.assertEqual(packets_in(collector.records()), sent)
+            self.assertEqual(packets_in(records_of(collector)), sent)
             self.assertEqual(collector.connections(), 1)
         by_name = {output.to: output for output in summary.outputs}
         self.assertEqual(len(by_name), 3)
         for output in summary.outputs:
             self.assertEqual(output.dropped, 0, summary.text)
-        self.assertEqual(by_name[guest.url].sent, len(guest.records()))
+        self.assertEqual(by_name[guest.url].sent, len(records_of(guest)))
 
 
 if __name__ == '__main__':

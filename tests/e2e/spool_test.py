@@ -6,52 +6,28 @@ collector when it is back, whatever happened to spanfix meanwhile."""
 import glob
 import os
 import signal
-import socket
 import subprocess
-import threading
 
 import support
 from ipfix_reader import Reader
 from support import EndToEnd, Summary, needs, needs_root, poll_until, spanfix
+from tcp_collector import Collector
 from tcp_delivery_test import many_flows, whole_messages
 
 # Each flow's record is made when the next ones push it out.
 EVICTING = ('--max-flows', '100')
 
 
-class Collector:
-    """Takes what comes to its port."""
-
-    def __init__(self, port):
-        self._server = socket.create_server(('127.0.0.1', port))
-        self._streams = []
-        self._thread = threading.Thread(target=self._serve)
-        self._thread.start()
-
-    def _serve(self):
-        while True:
-            try:
-                connection, _ = self._server.accept()
-            except OSError:
-                return
-            stream = bytearray()
-            self._streams.append(stream)
-            with connection:
-                while octets := connection.recv(65536):
-                    stream += octets
-
-    def stop(self):
-        """The ids of the flows that it got, in order."""
-        self._server.shutdown(socket.SHUT_RDWR)
-        self._thread.join()
-        self._server.close()
-        return [flow for stream in self._streams for flow in flow_ids(stream)]
-
-
 def flow_ids(octets):
     records = Reader().stream(whole_messages(bytes(octets))).records
     ids = [record.named().get('flowId') for record in records]
     return [flow for flow in ids if flow is not None]
+
+
+def flows_of(collector):
+    """The ids of the flows that it got until now, in order."""
+    collector.close()
+    return [flow for stream in collector.streams() for flow in flow_ids(stream)]
 
 
 class Spool(EndToEnd):
@@ -90,7 +66,7 @@ class Spool(EndToEnd):
             run = self.succeed('-r', self.capture(support.everything()),
                                *self.arguments(*others))
         finally:
-            ids = collector.stop()
+            ids = flows_of(collector)
         output, = run.summary.outputs
         self.assertEqual((output.made, output.sent), (14, 14), run)
         self.assertEqual(self.files(), [])
@@ -173,7 +149,7 @@ class Spool(EndToEnd):
         collector = Collector(self.port)
         run = self.succeed('-r', self.capture(support.everything()),
                            *self.arguments())
-        self.assertEqual(collector.stop()[:-14], spooled)
+        self.assertEqual(flows_of(collector)[:-14], spooled)
         self.assertEqual(run.stderr.splitlines()[0],
                          f"spanfix: collector '{self.url}': spool: '{torn}' "
                          'ended inside a message, which is left out')
@@ -206,7 +182,7 @@ class Spool(EndToEnd):
         line = run.stdout.readline()
         collector = Collector(self.port)
         error = run.communicate(b'\n', timeout=support.PATIENCE)[1].decode()
-        ids = collector.stop()
+        ids = flows_of(collector)
         self.assertEqual((line, run.returncode), (b'1\n', 0), error)
 
         away, back = error.split('packets seen')[1:]

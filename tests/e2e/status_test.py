@@ -12,7 +12,6 @@ import subprocess
 import sys
 import threading
 import time
-import unittest
 
 import support
 from kernel import inside, run
@@ -258,12 +257,7 @@ class Status(EndToEnd):
 class LiveStatus(EndToEnd):
     @classmethod
     def setUpClass(cls):
-        try:
-            cls.cable = Cable()
-        except OSError as error:
-            raise unittest.SkipTest(
-                f'cannot build a cable of namespaces: {error}') from error
-        cls.addClassCleanup(cls.cable.remove)
+        cls.cable = Cable.lay(cls.addClassCleanup)
         run(f'ip -n {cls.cable.probe} link set lo up')
 
     def spanfix(self, *arguments):
