@@ -102,7 +102,8 @@ Input InputFor(const templates::FlowRecord& record) {
 
 using Digest = std::array<std::uint32_t, 5>;
 
-Digest Sha1(Input input) {
+// The input itself: a copy would wait, too.
+Digest Sha1(Input&& input) {
   SHA_CTX state;
   SHA1_Init(&state);
   SHA1_Transform(&state, input.Block());

@@ -60,8 +60,8 @@ struct Measurement::Recorder {
     }
     place->key = flow.key;
     place->stats = flow.stats;
-    place->rare.reset();
-    if (flow.HasRare()) {
+    place->has_rare = flow.HasRare();
+    if (place->has_rare) {
       place->rare = flow.rare;
     }
     place->reason = reason;

@@ -113,7 +113,7 @@ templates::FlowRecord MakeRecord(const EndedInterval& ended) {
   const tracker::FlowStats& stats = ended.stats;
   const SideStats& forward = stats.Of(Side::kInitiator);
   const SideStats& reverse = stats.Of(Side::kResponder);
-  const RareStats& rare = ended.rare ? *ended.rare : tracker::kNoRareStats;
+  const RareStats& rare = ended.Rare();
   templates::FlowRecord record;
   FillKey(ended, rare, record);
   if (forward.packets > 0) {

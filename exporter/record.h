@@ -3,20 +3,24 @@
 // both.
 #pragma once
 
-#include <optional>
-
 #include "templates/flow_record.h"
 #include "tracker/flow.h"
 
 namespace exporter {
 
-// One interval of a flow that ended, as it leaves the capture thread.
+// One interval of a flow that ended, as it leaves the capture thread. What few
+// have comes last, so that the others' cache lines end before it.
 struct EndedInterval {
   tracker::FlowKey key;
-  tracker::FlowStats stats;
-  std::optional<tracker::RareStats> rare;  // few have one
   tracker::EndReason reason = tracker::EndReason::kShutdown;
+  bool has_rare = false;  // else `rare` has no meaning
   tracker::Timestamp at;  // by the tracker's clock
+  tracker::FlowStats stats;
+  tracker::RareStats rare;
+
+  [[nodiscard]] const tracker::RareStats& Rare() const {
+    return has_rare ? rare : tracker::kNoRareStats;
+  }
 };
 
 // Pure and total. flowEndReason gets IANA's value, flowEndCause the tracker's.

@@ -33,7 +33,11 @@ class Ring {
                ? nullptr
                : &places_[tail & mask_];
   }
-  void Commit() { tail_.store(tail_.load(std::memory_order_relaxed) + 1); }
+  void Commit() {
+    const std::size_t tail = tail_.load(std::memory_order_relaxed) + 1;
+    tail_.store(tail);
+    Fetch<kToWrite>(tail + kAhead);
+  }
   // Producer. Enough has come together that it is worth a system call.
   [[nodiscard]] bool WorthWaking() const {
     return tail_.load(std::memory_order_relaxed) -
@@ -60,7 +64,11 @@ class Ring {
       GiveBack();
       end_ = tail_.load(std::memory_order_acquire);
     }
-    return next_ == end_ ? nullptr : &places_[next_ & mask_];
+    if (next_ == end_) {
+      return nullptr;
+    }
+    Fetch<kToRead>(next_ + kAhead);
+    return &places_[next_ & mask_];
   }
   // The producer hears of it when some have come together, and when Front()
   // finds no more.
@@ -81,6 +89,21 @@ class Ring {
  private:
   static constexpr std::size_t kBatch = 256;
   static constexpr std::size_t kGiveBack = 64;
+  static constexpr std::size_t kAhead = 2;
+  static constexpr std::size_t kLine = 64;
+  enum Purpose : int { kToRead, kToWrite };
+
+  // The other thread's processor had it last. What is far behind in a place is
+  // seldom used.
+  template <Purpose kPurpose>
+  void Fetch(std::size_t position) {
+    constexpr std::size_t kOctets = std::min(sizeof(T), 4 * kLine);
+    const auto* place =
+        reinterpret_cast<const std::byte*>(&places_[position & mask_]);
+    for (std::size_t at = 0; at < kOctets; at += kLine) {
+      __builtin_prefetch(place + at, kPurpose);
+    }
+  }
 
   void GiveBack() {
     head_.store(next_);

@@ -1,14 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
-// What is known of one flow. It is kept for each of millions, so it is packed:
-// a flow is three cache lines.
+// What is known of one flow. It is kept for each of millions, so it is packed.
 #pragma once
 
 #include <algorithm>
 #include <array>
-#include <bit>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 #include <string_view>
 #include <utility>
 
@@ -83,10 +82,33 @@ struct SideStats {
     seen = before.seen;
     initial_tcp_flags = before.initial_tcp_flags;
   }
-};
 
-// NOLINTNEXTLINE(cppcoreguidelines-pro-type-member-init): one of the union is.
-struct FlowStats {
+ private:
+  // What packets change is loaded and stored by words, one at a time: that is
+  // half the work of going by fields, and nothing waits for a part of what it
+  // loads to have been stored.
+  enum Word : std::size_t { kOctets, kPackets, kFirstSeen, kLastSeen };
+  static constexpr std::uint64_t kLowOctet = 0xff;
+  static constexpr std::uint64_t kSeen = 1 << 16;
+  static constexpr std::uint64_t kBegan = 1 << 17;
+  static constexpr std::uint64_t kOnePacket = 1 << 18;
+
+  [[nodiscard]] std::uint64_t Load(Word word) const {
+    std::uint64_t value = 0;
+    std::memcpy(&value,
+                reinterpret_cast<const std::byte*>(this) + word * sizeof(value),
+                sizeof(value));
+    return value;
+  }
+  void Store(Word word, std::uint64_t value) {
+    std::memcpy(reinterpret_cast<std::byte*>(this) + word * sizeof(value),
+                &value, sizeof(value));
+  }
+};
+static_assert(sizeof(SideStats) == 32);
+
+// What a packet of whatever protocol touches.
+struct FlowCounts {
   // Index with a Side. Initiator: the sender of the first packet, or who the
   // direction evidence names, if the tracker is configured to use it.
   std::array<SideStats, 2> sides;
@@ -105,20 +127,8 @@ struct FlowStats {
   bool closed : 1 = false;
 
   History history;
-  std::uint32_t interface = 0;
-
-  // Beyond this point, packets touch what is here only if they are TCP.
-  //
-  // What the protocol has: TCP its connection, ICMP type << 8 | code of each
-  // side's first packet in the flow.
-  union {
-    TcpConnection tcp{};
-    std::array<std::uint16_t, 2> icmp_type_code;
-  };
-  MacAddress initiator_mac{};  // as in the first packet; zero without MACs
-  MacAddress responder_mac{};
-  // Of each side's first packet in the flow; 0: untagged.
-  std::array<std::uint16_t, 2> vlan_id{};
+  // ICMP: type << 8 | code of each side's first packet in the flow.
+  std::array<std::uint16_t, 2> icmp_type_code{};
 
   void SetId(std::uint64_t number) {
     id = number & ((std::uint64_t{1} << 48) - 1);
@@ -145,6 +155,16 @@ struct FlowStats {
   }
 };
 
+// All of it, brought together.
+struct FlowStats : FlowCounts {
+  MacAddress initiator_mac{};  // as in the first packet; zero without MACs
+  MacAddress responder_mac{};
+  // Of each side's first packet in the flow; 0: untagged.
+  std::array<std::uint16_t, 2> vlan_id{};
+  std::uint32_t interface = 0;
+  TcpConnection tcp;  // of another protocol, one without segments
+};
+
 // Microseconds since 1970, as SideStats has them. What was before was then.
 inline std::uint64_t Microseconds(Timestamp time) {
   return static_cast<std::uint64_t>(
@@ -152,49 +172,43 @@ inline std::uint64_t Microseconds(Timestamp time) {
          1000;
 }
 
-// By words, because that is half the work of going by fields.
 inline void SideStats::CountNext(Timestamp time, std::uint32_t ip_octets,
                                  std::uint8_t ttl, std::uint8_t tcp_flags) {
-  enum Word : std::size_t { kOctets, kPackets, kFirstSeen, kLastSeen };
-  static_assert(sizeof(SideStats) == 32);
-  constexpr std::uint64_t kLowOctet = 0xff;
-  auto words = std::bit_cast<std::array<std::uint64_t, 4>>(*this);
-  const std::uint64_t micros = Microseconds(time) << 8;
-  words[kOctets] += std::uint64_t{ip_octets} << 8;
-  words[kPackets] += std::uint64_t{1} << 18;
-  const std::uint64_t lowest = words[kPackets] & kLowOctet;
-  const std::uint64_t highest = words[kPackets] >> 8 & kLowOctet;
+  Store(kOctets, Load(kOctets) + (std::uint64_t{ip_octets} << 8));
+  std::uint64_t counted = Load(kPackets) + kOnePacket;
+  const std::uint64_t lowest = counted & kLowOctet;
+  const std::uint64_t highest = counted >> 8 & kLowOctet;
   if (ttl < lowest || ttl > highest) {
-    words[kPackets] &= ~std::uint64_t{0xffff};
-    words[kPackets] |= std::min<std::uint64_t>(lowest, ttl) |
-                       std::max<std::uint64_t>(highest, ttl) << 8;
+    counted &= ~std::uint64_t{0xffff};
+    counted |= std::min<std::uint64_t>(lowest, ttl) |
+               std::max<std::uint64_t>(highest, ttl) << 8;
   }
-  if (micros < (words[kFirstSeen] & ~kLowOctet)) {
-    words[kFirstSeen] = micros | (words[kFirstSeen] & kLowOctet);
+  Store(kPackets, counted);
+  const std::uint64_t micros = Microseconds(time) << 8;
+  if (const std::uint64_t first = Load(kFirstSeen);
+      micros < (first & ~kLowOctet)) {
+    Store(kFirstSeen, micros | (first & kLowOctet));
   }
-  if (micros > (words[kLastSeen] & ~kLowOctet)) {
-    words[kLastSeen] = micros | (words[kLastSeen] & kLowOctet);
-  }
-  words[kLastSeen] |= tcp_flags;
-  *this = std::bit_cast<SideStats>(words);
+  const std::uint64_t last = Load(kLastSeen);
+  Store(kLastSeen,
+        std::max(micros, last & ~kLowOctet) | (last & kLowOctet) | tcp_flags);
 }
 
 inline bool SideStats::Count(const Packet& packet) {
-  constexpr std::uint64_t k56Bits = (std::uint64_t{1} << 56) - 1;
-  if (packets == 0) {
-    first_seen_us = Microseconds(packet.time) & k56Bits;
-    class_of_service = packet.class_of_service;
-    ttl_minimum = packet.ttl;
-  }
-  CountNext(packet.time, packet.octets, packet.ttl,
-            seen != 0 ? packet.tcp.flags : std::uint8_t{0});
-  if (seen != 0) {
+  const std::uint64_t flags = packet.tcp.flags;
+  if (packets != 0) {
+    CountNext(packet.time, packet.octets, packet.ttl, packet.tcp.flags);
     return false;
   }
-  initial_tcp_flags = packet.tcp.flags;
-  seen = 1;
-  began = 1;
-  return true;
+  const bool first = seen == 0;
+  const std::uint64_t ttl = packet.ttl;
+  const std::uint64_t micros = Microseconds(packet.time) << 8;
+  Store(kOctets, std::uint64_t{packet.octets} << 8 | packet.class_of_service);
+  Store(kPackets,
+        kOnePacket | (first ? kSeen | kBegan : kSeen) | ttl << 8 | ttl);
+  Store(kFirstSeen, micros | (first ? flags : initial_tcp_flags));
+  Store(kLastSeen, micros | (first ? 0 : flags));
+  return first;
 }
 
 // How the conversation went, in Zeek's terms: "SF", "S0", "REJ", ...

@@ -27,7 +27,7 @@ class FlowIndex {
   // Empties the index and makes room for `max_flows` entries.
   void Reserve(std::size_t max_flows);
 
-  void Prefetch(std::uint64_t hash) const {
+  [[gnu::always_inline]] void Prefetch(std::uint64_t hash) const {
     __builtin_prefetch(&buckets_[Home(Tag(hash))]);
   }
 

@@ -62,10 +62,11 @@ struct FlowKey {
   void SetNumbers(const std::array<std::uint16_t, 2>& ports,
                   std::uint8_t ip_protocol, std::uint8_t version,
                   std::uint16_t vlan) {
-    const std::uint64_t word =
-        std::uint64_t{ports[0]} | std::uint64_t{ports[1]} << 16 |
-        std::uint64_t{ip_protocol} << 32 | std::uint64_t{version} << 40 |
-        std::uint64_t{vlan} << 48;
+    SetNumbers(std::uint64_t{ports[0]} | std::uint64_t{ports[1]} << 16 |
+               std::uint64_t{ip_protocol} << 32 | std::uint64_t{version} << 40 |
+               std::uint64_t{vlan} << 48);
+  }
+  void SetNumbers(std::uint64_t word) {
     std::memcpy(reinterpret_cast<std::byte*>(this) + kNumbersAt, &word,
                 sizeof(word));
   }

@@ -29,14 +29,16 @@ void AssignIpv4Ends(const std::uint8_t* from, const std::uint8_t* ports,
       std::uint64_t{Load32(from)} << 16 | Load16(ports);
   const std::uint64_t destination =
       std::uint64_t{Load32(to)} << 16 | Load16(ports + 2);
-  const std::uint64_t first = std::min(source, destination);
-  const std::uint64_t second = std::max(source, destination);
+  // Masks, no branches: which direction comes next is anybody's guess.
+  const std::uint64_t turned = source > destination ? 1 : 0;
+  const std::uint64_t difference = (source ^ destination) & (0 - turned);
+  const std::uint64_t first = source ^ difference;
+  const std::uint64_t second = destination ^ difference;
   const auto address = [](std::uint64_t end) {
     return IpAddress::V4(
         __builtin_bswap32(static_cast<std::uint32_t>(end >> 16)));
   };
-  out.orientation = source > destination ? Orientation::kSecondToFirst
-                                         : Orientation::kFirstToSecond;
+  out.orientation = static_cast<Orientation>(turned);
   out.key.address[0] = address(first);
   out.key.address[1] = address(second);
   out.key.SetNumbers(

@@ -5,7 +5,6 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
-#include <cstring>
 
 #include "tracker/flow_key.h"
 #include "tracker/pool.h"
@@ -34,85 +33,81 @@ class KeyStore {
   void Prefetch(const Kept& /*kept*/) const {}
 };
 
-// Most are IPv4, and need no more than its octets. The addresses of the others
-// are apart.
+// Most are IPv4 in no tunnel, and need no more than their octets. What the
+// others have beside is apart.
 template <>
 class KeyStore<FlowKey> {
  public:
   struct Kept {
-    // IPv4: as in a header. Else the first is where they are in the pool.
+    // IPv4: as in a header. Apart: the first is where it is in the pool.
     std::array<std::uint32_t, 2> address{};
-    // As in FlowKey.
-    std::array<std::uint16_t, 2> port{};
-    std::uint8_t protocol = 0;
-    std::uint8_t ip_version = 0;
-    std::uint16_t vlan_id = 0;
-    std::uint32_t tunnel_id = 0;
-
-    [[nodiscard]] std::uint64_t Numbers() const {
-      std::uint64_t word = 0;
-      std::memcpy(&word,
-                  reinterpret_cast<const std::byte*>(this) + sizeof(address),
-                  sizeof(word));
-      return word;
-    }
+    // As FlowKey::Numbers(), and kApart.
+    std::uint64_t numbers = 0;
   };
 
-  explicit KeyStore(std::size_t capacity) : pairs_(capacity) {}
-  void Grow(std::size_t capacity) { pairs_.Grow(capacity); }
+  explicit KeyStore(std::size_t capacity) : apart_(capacity) {}
+  void Grow(std::size_t capacity) { apart_.Grow(capacity); }
 
   Kept Keep(const FlowKey& key) {
-    Kept kept{.address = {},
-              .port = key.port,
-              .protocol = key.protocol,
-              .ip_version = key.ip_version,
-              .vlan_id = key.vlan_id,
-              .tunnel_id = key.tunnel_id};
-    if (kept.ip_version == 4) {
-      kept.address = {key.address[0].V4Octets(), key.address[1].V4Octets()};
-    } else {
-      kept.address[0] = pairs_.Lend();
-      pairs_[kept.address[0]] = key.address;
+    if (!IsApart(key)) {
+      return {{key.address[0].V4Octets(), key.address[1].V4Octets()},
+              key.Numbers()};
     }
-    return kept;
+    const Pool<Apart>::Index at = apart_.Lend();
+    apart_[at] = {key.address, key.tunnel_id};
+    return {{at, 0}, key.Numbers() | kApart};
   }
   void Forget(Kept& kept) {
-    if (kept.ip_version != 4) {
-      pairs_.Return(kept.address[0]);
+    if (IsApart(kept)) {
+      apart_.Return(kept.address[0]);
     }
   }
-  void ForgetAll() { pairs_.Clear(); }
+  void ForgetAll() { apart_.Clear(); }
   [[nodiscard]] FlowKey Restore(const Kept& kept) const {
-    return {.address = kept.ip_version == 4
-                           ? Pair{IpAddress::V4(kept.address[0]),
-                                  IpAddress::V4(kept.address[1])}
-                           : pairs_[kept.address[0]],
-            .port = kept.port,
-            .protocol = kept.protocol,
-            .ip_version = kept.ip_version,
-            .vlan_id = kept.vlan_id,
-            .tunnel_id = kept.tunnel_id};
+    FlowKey key;
+    key.SetNumbers(kept.numbers & ~kApart);
+    if (IsApart(kept)) {
+      const Apart& apart = apart_[kept.address[0]];
+      key.address = apart.address;
+      key.tunnel_id = apart.tunnel_id;
+    } else {
+      key.address = {IpAddress::V4(kept.address[0]),
+                     IpAddress::V4(kept.address[1])};
+    }
+    return key;
   }
   [[nodiscard]] bool Same(const Kept& kept, const FlowKey& key) const {
-    if (kept.Numbers() != key.Numbers() || kept.tunnel_id != key.tunnel_id) {
+    if (!IsApart(key)) {
+      return kept.numbers == key.Numbers() &&
+             kept.address[0] == key.address[0].V4Octets() &&
+             kept.address[1] == key.address[1].V4Octets();
+    }
+    if (kept.numbers != (key.Numbers() | kApart)) {
       return false;
     }
-    return key.ip_version == 4
-               ? kept.address[0] == key.address[0].V4Octets() &&
-                     kept.address[1] == key.address[1].V4Octets()
-               : pairs_[kept.address[0]] == key.address;
+    const Apart& apart = apart_[kept.address[0]];
+    return apart.address == key.address && apart.tunnel_id == key.tunnel_id;
   }
-  static bool IsApart(const FlowKey& key) { return key.ip_version != 4; }
+  static bool IsApart(const FlowKey& key) {
+    return key.ip_version != 4 || key.tunnel_id != 0;
+  }
   void Prefetch(const Kept& kept) const {
-    if (kept.ip_version != 4) {
-      pairs_.Prefetch(kept.address[0]);
+    if (IsApart(kept)) {
+      apart_.Prefetch(kept.address[0]);
     }
   }
 
  private:
-  using Pair = std::array<IpAddress, 2>;
+  struct Apart {
+    std::array<IpAddress, 2> address;
+    std::uint32_t tunnel_id = 0;
+  };
+  // The highest bit of the IP version, which has four.
+  static constexpr std::uint64_t kApart = std::uint64_t{0x80} << 40;
 
-  Pool<Pair> pairs_;
+  static bool IsApart(const Kept& kept) { return (kept.numbers & kApart) != 0; }
+
+  Pool<Apart> apart_;
 };
 
 }  // namespace tracker

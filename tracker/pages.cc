@@ -6,6 +6,11 @@
 #include <sys/mman.h>
 
 namespace tracker {
+namespace {
+
+constexpr std::size_t kLargePage = 2 << 20;
+
+}  // namespace
 
 Pages::Pages(std::size_t octets) : octets_(octets) {
   if (octets == 0) {
@@ -17,8 +22,12 @@ Pages::Pages(std::size_t octets) : octets_(octets) {
     address_ = nullptr;
     throw std::bad_alloc();
   }
-  // Only advice: without large pages it is slower, and right.
-  static_cast<void>(madvise(address_, octets, MADV_HUGEPAGE));
+  // Only advice: without large pages it is slower, and right. What few flows
+  // need is not worth one.
+  if (octets > kLargePage) {
+    static_cast<void>(madvise(static_cast<std::byte*>(address_) + kLargePage,
+                              octets - kLargePage, MADV_HUGEPAGE));
+  }
 }
 
 Pages::~Pages() {

@@ -53,7 +53,7 @@ class PageArray {
     return static_cast<const T*>(pages_.Address())[at];
   }
   // There may be no such place.
-  void Prefetch(std::size_t at) const {
+  [[gnu::always_inline]] void Prefetch(std::size_t at) const {
     __builtin_prefetch(static_cast<const T*>(pages_.Address()) + at);
   }
   T* Data() { return static_cast<T*>(pages_.Address()); }

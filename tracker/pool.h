@@ -56,6 +56,9 @@ class Pool {
     }
   }
 
+  // Those before it were lent at some time.
+  [[nodiscard]] Index Fresh() const { return fresh_; }
+
   // None is lent any more.
   void Clear() {
     returned_.clear();
@@ -64,7 +67,9 @@ class Pool {
 
   T& operator[](Index index) { return slab_[index]; }
   const T& operator[](Index index) const { return slab_[index]; }
-  void Prefetch(Index index) const { slab_.Prefetch(index); }
+  [[gnu::always_inline]] void Prefetch(Index index) const {
+    slab_.Prefetch(index);
+  }
 
  private:
   Slab<T> slab_;

@@ -37,7 +37,9 @@
 #include "tracker/extractor.h"
 #include "tracker/flow_index.h"
 #include "tracker/gap_tracker.h"
+#include "tracker/interned.h"
 #include "tracker/key_store.h"
+#include "tracker/link_context.h"
 #include "tracker/rare_stats.h"
 #include "tracker/slab.h"
 #include "tracker/stats.h"
@@ -55,7 +57,7 @@ class FlowTracker {
   // A view of one flow, valid until the next call that is not const.
   struct Flow {
     Key key;
-    const FlowStats& stats;
+    FlowStats stats;
     const RareStats& rare;
     const State& state;
 
@@ -68,7 +70,7 @@ class FlowTracker {
   // Directions of TCP whose holes are known at a time; of more, none is.
   static constexpr std::size_t kMaxStreamsWithHoles = 1 << 16;
   // Frames that TrackBurst() overlaps the memory accesses of.
-  static constexpr std::size_t kBurst = 64;
+  static constexpr std::size_t kBurst = 32;
 
   explicit FlowTracker(
       const TrackerConfig& config, E extractor = E(),
@@ -124,15 +126,41 @@ class FlowTracker {
   enum Ring : std::uint8_t { kTcpRing, kUdpRing, kOtherRing, kClosedRing };
   static constexpr std::size_t kRings = 4;
   using Keys = KeyStore<Key>;
+
+  // Those of TCP are the first max_flows, those of the others as many behind
+  // them, so that what only TCP has costs the others nothing.
+  struct Slots {
+    SlotIndex fresh = 0;           // never used, and those behind it
+    std::vector<SlotIndex> freed;  // used, and free again
+
+    // The next but `skip`, if none is freed before. There may be none.
+    [[nodiscard]] std::size_t Next(std::size_t skip) const {
+      return skip < freed.size() ? freed[freed.size() - 1 - skip]
+                                 : fresh + (skip - freed.size());
+    }
+    SlotIndex Take() {
+      if (freed.empty()) {
+        return fresh++;
+      }
+      const SlotIndex slot = freed.back();
+      freed.pop_back();
+      return slot;
+    }
+  };
+  using Contexts = Interned<LinkContext>;
   struct Entry {
+    Entry(const typename Keys::Kept& kept_key, State user_state)
+        : key(kept_key), state(std::move(user_state)) {}
+
     typename Keys::Kept key;
+    typename Contexts::Index context = 0;
     RarePool::Index rare = RarePool::kNone;
-    FlowStats stats;
     [[no_unique_address]] State state;
+    FlowCounts stats;
   };
   static_assert(!std::is_same_v<Key, FlowKey> ||
-                    !std::is_same_v<State, NoState> || sizeof(Entry) == 192,
-                "three cache lines a flow");
+                    !std::is_same_v<State, NoState> || sizeof(Entry) == 128,
+                "two cache lines a flow");
   struct Item {
     std::uint64_t hash = 0;
     FlowIndex::Hint hint;
@@ -162,9 +190,10 @@ class FlowTracker {
 
   // tracker_memory.h: slots, rings and the clock.
   void Grow(std::size_t max_flows);
+  [[nodiscard]] std::size_t Capacity() const { return connections_.Capacity(); }
   void MakeRings();
   [[nodiscard]] Duration TimeoutOf(Ring ring) const;
-  static Ring RingOf(const FlowStats& stats);
+  static Ring RingOf(const FlowCounts& stats);
   // Whether the flow in a slot has this key.
   [[nodiscard]] auto HasKey(const Key& key) const {
     return [&](SlotIndex slot) { return keys_.Same(slab_[slot].key, key); };
@@ -175,7 +204,7 @@ class FlowTracker {
   [[nodiscard]] std::uint64_t HashOf(SlotIndex slot) const {
     return hasher_(keys_.Restore(slab_[slot].key));
   }
-  [[nodiscard]] Flow View(const Entry& entry) const;
+  [[nodiscard]] Flow View(SlotIndex slot) const;
   RareLoan RareOf(Entry& entry) { return {rares_, entry.rare}; }
   [[nodiscard]] auto LastSeen() const {
     return [this](SlotIndex slot) { return slab_[slot].stats.idle_since; };
@@ -184,7 +213,7 @@ class FlowTracker {
   [[nodiscard]] auto FetchFlows() const {
     return [this](std::span<const SlotIndex> slots) {
       for (const SlotIndex slot : slots) {
-        slab_.Prefetch(slot);
+        Fetch(slot);
       }
       for (const SlotIndex slot : slots) {
         index_.Prefetch(HashOf(slot));
@@ -194,22 +223,30 @@ class FlowTracker {
   void FileInRing(SlotIndex slot);
   void AdvanceClock(Timestamp time);
   void ClearSuspect();
-  // The slot of the next flow but `skip`, if none ends before. There may be no
-  // such slot.
-  [[nodiscard]] std::size_t NextFree(std::size_t skip) const {
-    return skip < free_.size() ? free_[free_.size() - 1 - skip]
-                               : fresh_ + (skip - free_.size());
+  // What a slot holds is on its way. There may be no such slot.
+  [[gnu::always_inline]] void Fetch(std::size_t slot) const {
+    slab_.Prefetch(slot);
+    // No decision: which protocol comes next is anybody's guess.
+    connections_.Prefetch(slot &
+                          (std::size_t{0} - (slot < Capacity() ? 1 : 0)));
   }
+  Slots& SlotsOf(bool tcp) { return tcp ? tcp_slots_ : other_slots_; }
   SlotIndex Allocate(const Item& item);
   void Free(SlotIndex slot);
   // After every entry was destroyed: what is left of them, at once.
   void FreeAll();
+  void FreeSlots(std::size_t max_flows);
 
   // tracker_impl.h: the path of a packet.
   DecodeResult Prepare(const Frame& frame, Item& item);
   template <typename Sink>
   void PrepareInBurst(const Frame& frame, Item& item);
-  std::size_t LookUp(Item& item, std::size_t new_flows);
+  using NewFlows = std::array<std::size_t, 2>;  // that are TCP, and that not
+  void LookUp(Item& item, NewFlows& new_flows);
+  static std::uint8_t ProtocolOf(const Item& item) {
+    return item.glanced ? item.glance.key.protocol
+                        : item.extracted.packet.protocol;
+  }
   void LookUpAll(std::span<Item> items);
   bool CarryOn(const Frame& frame, const Item& item);
   template <typename Sink>
@@ -232,9 +269,9 @@ class FlowTracker {
   template <typename Sink>
   SlotIndex Start(const Item& item, Timestamp now, Sink& sink);
   void OrientNewFlow(const Packet& packet, Entry& entry);
-  bool AdvanceInOrder(Entry& entry, const Packet& packet, Side side);
+  bool AdvanceInOrder(SlotIndex slot, const Packet& packet, Side side);
   template <typename Sink>
-  Side AdvanceTcp(Entry& entry, const Packet& packet, Side side, Sink& sink);
+  Side AdvanceTcp(SlotIndex slot, const Packet& packet, Side side, Sink& sink);
   void Count(Entry& entry, const Packet& packet, Side side);
   template <typename Sink>
   void CloseIfOver(SlotIndex slot, Timestamp now, Sink& sink);
@@ -249,9 +286,9 @@ class FlowTracker {
   [[nodiscard]] Timestamp IntervalEnd(Timestamp start) const;
   template <typename Sink>
   bool SweepActive(std::size_t& allowed, Sink& sink);
-  static Side SideOf(const FlowStats& stats, Orientation orientation);
+  static Side SideOf(const FlowCounts& stats, Orientation orientation);
   // A connection that is over ended by that, whatever made it leave.
-  static EndReason ReasonFor(const FlowStats& stats, EndReason otherwise);
+  [[nodiscard]] EndReason ReasonFor(SlotIndex slot, EndReason otherwise) const;
   void FlipSides(Entry& entry);
 
   TrackerConfig config_;
@@ -261,7 +298,9 @@ class FlowTracker {
   TrackerStats stats_;
 
   Slab<Entry> slab_;
+  Slab<TcpConnection> connections_;  // by slot, of TCP only
   Keys keys_;
+  Contexts contexts_;
   RarePool rares_;
   FlowIndex index_{0};
   ExpiryArray links_;
@@ -269,8 +308,8 @@ class FlowTracker {
   std::vector<RecencyRing> rings_;  // by Ring
   Duration shortest_timeout_{};     // of flows that are not closed
   AgeList ages_{links_};
-  std::vector<SlotIndex> free_;  // used slots that are free again
-  SlotIndex fresh_ = 0;          // slots from here on were never used
+  Slots tcp_slots_;
+  Slots other_slots_;
   std::size_t flow_count_ = 0;
 
   Timestamp clock_;

@@ -111,25 +111,20 @@ void FlowTracker<E, State>::PrepareInBurst(const Frame& frame, Item& item) {
   }
 }
 
-// The flow, or the place of a new one, on its way. Answers how many new flows
-// there are with this one.
+// The flow, or the place of a new one, on its way.
 template <Extractor E, typename State>
-std::size_t FlowTracker<E, State>::LookUp(Item& item, std::size_t new_flows) {
-  // What is only for TCP comes last.
-  constexpr std::size_t kTcpOctets = 64;
+void FlowTracker<E, State>::LookUp(Item& item, NewFlows& new_flows) {
   item.hint = index_.Guess(item.hash);
   if (item.hint.slot != kNoSlot) {
-    const std::uint8_t protocol = item.glanced ? item.glance.key.protocol
-                                               : item.extracted.packet.protocol;
-    slab_.Prefetch(item.hint.slot, protocol == kTcp
-                                       ? sizeof(Entry)
-                                       : sizeof(Entry) - kTcpOctets);
-    return new_flows;
+    Fetch(item.hint.slot);
+    return;
   }
-  const std::size_t slot = NextFree(new_flows);
-  slab_.Prefetch(slot);
+  const bool tcp = ProtocolOf(item) == kTcp;
+  std::size_t& before = new_flows[tcp ? 0 : 1];
+  const std::size_t slot = SlotsOf(tcp).Next(before);
+  Fetch(slot);
   links_.Prefetch(slot);
-  return new_flows + 1;
+  ++before;
 }
 
 // The packet is counted, if it is one of the many that just carry a
@@ -150,7 +145,7 @@ bool FlowTracker<E, State>::CarryOn(const Frame& frame, const Item& item) {
   if (!keys_.Same(entry.key, glance.key)) {
     return false;
   }
-  FlowStats& stats = entry.stats;
+  FlowCounts& stats = entry.stats;
   const Side side = SideOf(stats, glance.orientation);
   SideStats& counts = stats.sides[static_cast<std::size_t>(side)];
   if (stats.closed || counts.packets == 0 ||
@@ -159,9 +154,9 @@ bool FlowTracker<E, State>::CarryOn(const Frame& frame, const Item& item) {
        frame.time >= IntervalEnd(stats.interval_start))) {
     return false;
   }
-  if (glance.key.protocol == kTcp
-          ? !stats.tcp.AddInOrder(side, glance.tcp, stats.history)
-          : !stats.history.Has(side, 'd')) {
+  if (glance.key.protocol == kTcp ? !connections_[item.hint.slot].AddInOrder(
+                                        side, glance.tcp, stats.history)
+                                  : !stats.history.Has(side, 'd')) {
     return false;
   }
   counts.CountNext(frame.time, glance.octets, glance.ttl, glance.tcp.flags);
@@ -174,12 +169,12 @@ bool FlowTracker<E, State>::CarryOn(const Frame& frame, const Item& item) {
 // All that are settled, and then the addresses that are kept apart.
 template <Extractor E, typename State>
 void FlowTracker<E, State>::LookUpAll(std::span<Item> items) {
-  std::size_t new_flows = 0;
+  NewFlows new_flows{};
   bool any_apart = false;
   for (Item& item : items) {
     if (item.glanced ||
         (item.result == DecodeResult::kOk && !item.extracted.unsettled)) {
-      new_flows = LookUp(item, new_flows);
+      LookUp(item, new_flows);
       any_apart = any_apart || Keys::IsApart(KeyOf(item));
     }
   }
@@ -252,16 +247,16 @@ Side FlowTracker<E, State>::TrackOne(const Item& item, Timestamp now,
   Entry& entry = slab_[slot];
   Side side = SideOf(entry.stats, item.extracted.orientation);
   const bool in_order =
-      !item.extracted.one_conversation || AdvanceInOrder(entry, packet, side);
+      !item.extracted.one_conversation || AdvanceInOrder(slot, packet, side);
   if (!in_order) {
-    side = AdvanceTcp(entry, packet, side, sink);
+    side = AdvanceTcp(slot, packet, side, sink);
   }
   Count(entry, packet, side);
   if (!entry.stats.closed) {
     entry.stats.idle_since = now;
   }
   if constexpr (WantsPacket<Sink, Flow>) {
-    sink.Packet(View(entry), side, packet);
+    sink.Packet(View(slot), side, packet);
   }
   if (!in_order) {
     CloseIfOver(slot, now, sink);
@@ -276,19 +271,19 @@ template <typename Sink>
 SlotIndex FlowTracker<E, State>::EndIfStale(SlotIndex slot,
                                             const Extracted<Key>& extracted,
                                             Timestamp now, Sink& sink) {
-  const FlowStats& stats = slab_[slot].stats;
+  const FlowCounts& stats = slab_[slot].stats;
   const Duration idle = now - stats.idle_since;
   if ((idle >= shortest_timeout_ || stats.closed) &&
       idle >= TimeoutOf(RingOf(stats))) {
-    End(slot, ReasonFor(stats, EndReason::kIdleTimeout), sink);
+    End(slot, ReasonFor(slot, EndReason::kIdleTimeout), sink);
     return kNoSlot;
   }
   const Packet& packet = extracted.packet;
   if (extracted.one_conversation && packet.protocol == kTcp &&
       packet.tcp.complete && (packet.tcp.flags & kSyn) != 0 &&
-      stats.tcp.IsReplacedBy(SideOf(stats, extracted.orientation),
-                             packet.tcp)) {
-    End(slot, ReasonFor(stats, EndReason::kReplaced), sink);
+      connections_[slot].IsReplacedBy(SideOf(stats, extracted.orientation),
+                                      packet.tcp)) {
+    End(slot, ReasonFor(slot, EndReason::kReplaced), sink);
     return kNoSlot;
   }
   if (config_.active_timeout > Duration::zero() && !stats.closed &&
@@ -308,12 +303,10 @@ SlotIndex FlowTracker<E, State>::Start(const Item& item, Timestamp now,
   const Packet& packet = item.extracted.packet;
   const SlotIndex slot = Allocate(item);
   Entry& entry = slab_[slot];
-  FlowStats& stats = entry.stats;
+  FlowCounts& stats = entry.stats;
   stats.initiator = item.extracted.orientation;
   stats.protocol = packet.protocol;
-  stats.initiator_mac = packet.source_mac;
-  stats.responder_mac = packet.destination_mac;
-  stats.interface = packet.interface;
+  entry.context = contexts_.Take(LinkContext(packet));
   if (packet.segment_id != 0) {
     RareOf(entry).Write().segment_id = packet.segment_id;
   }
@@ -322,12 +315,9 @@ SlotIndex FlowTracker<E, State>::Start(const Item& item, Timestamp now,
   if (item.extracted.one_conversation) {
     OrientNewFlow(packet, entry);
   }
-  if (stats.IsIcmp()) {
-    stats.icmp_type_code = {};
-  }
   FileInRing(slot);
   if constexpr (WantsStarted<Sink, Flow>) {
-    sink.Started(View(entry));
+    sink.Started(View(slot));
   }
   return slot;
 }
@@ -335,7 +325,7 @@ SlotIndex FlowTracker<E, State>::Start(const Item& item, Timestamp now,
 // Who opened the conversation, when its first packet may come from the middle.
 template <Extractor E, typename State>
 void FlowTracker<E, State>::OrientNewFlow(const Packet& packet, Entry& entry) {
-  FlowStats& stats = entry.stats;
+  FlowCounts& stats = entry.stats;
   if (packet.protocol == kIcmp || packet.protocol == kIcmpV6) {
     stats.direction_known = IsIcmpRequest(packet.protocol, packet.icmp_type);
     return;
@@ -367,12 +357,13 @@ void FlowTracker<E, State>::OrientNewFlow(const Packet& packet, Entry& entry) {
 
 // False, and nothing done: it takes AdvanceTcp().
 template <Extractor E, typename State>
-bool FlowTracker<E, State>::AdvanceInOrder(Entry& entry, const Packet& packet,
+bool FlowTracker<E, State>::AdvanceInOrder(SlotIndex slot, const Packet& packet,
                                            Side side) {
-  FlowStats& stats = entry.stats;
+  Entry& entry = slab_[slot];
+  FlowCounts& stats = entry.stats;
   if (packet.protocol == kTcp) {
     return !packet.tcp.complete ||
-           stats.tcp.AddInOrder(side, packet.tcp, stats.history);
+           connections_[slot].AddInOrder(side, packet.tcp, stats.history);
   }
   if (packet.protocol == kUdp && !packet.later_fragment &&
       !stats.history.Has(side, 'd')) {
@@ -384,13 +375,15 @@ bool FlowTracker<E, State>::AdvanceInOrder(Entry& entry, const Packet& packet,
 
 template <Extractor E, typename State>
 template <typename Sink>
-Side FlowTracker<E, State>::AdvanceTcp(Entry& entry, const Packet& packet,
+Side FlowTracker<E, State>::AdvanceTcp(SlotIndex slot, const Packet& packet,
                                        Side side, Sink& sink) {
-  FlowStats& stats = entry.stats;
-  const TcpState before = stats.tcp.State();
+  Entry& entry = slab_[slot];
+  FlowCounts& stats = entry.stats;
+  TcpConnection& connection = connections_[slot];
+  const TcpState before = connection.State();
   const auto outcome =
-      stats.tcp.Add(side, packet.tcp, packet.time, stats.history,
-                    {config_.use_direction_evidence, blocks_, RareOf(entry)});
+      connection.Add(side, packet.tcp, packet.time, stats.history,
+                     {config_.use_direction_evidence, blocks_, RareOf(entry)});
   if (outcome.flipped) {
     FlipSides(entry);
     stats.direction_known = true;
@@ -410,11 +403,11 @@ Side FlowTracker<E, State>::AdvanceTcp(Entry& entry, const Packet& packet,
   }
   if (outcome.established) {
     if constexpr (WantsEstablished<Sink, Flow>) {
-      sink.Established(View(entry));
+      sink.Established(View(slot));
     }
-  } else if (stats.tcp.State() != before) {
+  } else if (connection.State() != before) {
     if constexpr (WantsStateChange<Sink, Flow>) {
-      sink.StateChange(View(entry), before);
+      sink.StateChange(View(slot), before);
     }
   }
   return side;
@@ -423,12 +416,16 @@ Side FlowTracker<E, State>::AdvanceTcp(Entry& entry, const Packet& packet,
 template <Extractor E, typename State>
 void FlowTracker<E, State>::Count(Entry& entry, const Packet& packet,
                                   Side side) {
-  FlowStats& stats = entry.stats;
+  FlowCounts& stats = entry.stats;
   const auto index = static_cast<std::size_t>(side);
   if (!stats.sides[index].Count(packet)) {
     return;
   }
-  stats.vlan_id[index] = packet.vlan_id;
+  if (contexts_[entry.context].VlanId(side) != packet.vlan_id) {
+    LinkContext context = contexts_[entry.context];
+    context.SetVlanId(side, packet.vlan_id);
+    contexts_.Change(entry.context, context);
+  }
   if (packet.inner_vlan_id != 0) {
     RareOf(entry).Write().directions[index].inner_vlan_id =
         packet.inner_vlan_id;
@@ -444,8 +441,8 @@ template <typename Sink>
 void FlowTracker<E, State>::CloseIfOver(SlotIndex slot, Timestamp now,
                                         Sink& sink) {
   Entry& entry = slab_[slot];
-  FlowStats& stats = entry.stats;
-  if (!stats.IsTcp() || stats.closed || !stats.tcp.Over()) {
+  FlowCounts& stats = entry.stats;
+  if (!stats.IsTcp() || stats.closed || !connections_[slot].Over()) {
     return;
   }
   if (config_.close_linger > Duration::zero()) {
@@ -453,8 +450,8 @@ void FlowTracker<E, State>::CloseIfOver(SlotIndex slot, Timestamp now,
     stats.closed = true;
     stats.idle_since = now;
     FileInRing(slot);
-  } else if (stats.tcp.OverAndAcknowledged()) {
-    End(slot, ReasonFor(stats, EndReason::kFin), sink);
+  } else if (connections_[slot].OverAndAcknowledged()) {
+    End(slot, ReasonFor(slot, EndReason::kFin), sink);
   }
 }
 
@@ -471,7 +468,7 @@ void FlowTracker<E, State>::TellEnd(SlotIndex slot, EndReason reason,
                                     Sink& sink) {
   ++stats_.ended[static_cast<std::size_t>(reason)];
   if constexpr (WantsEnded<Sink, Flow>) {
-    sink.Ended(View(slab_[slot]), reason);
+    sink.Ended(View(slot), reason);
   }
 }
 
@@ -487,7 +484,7 @@ void FlowTracker<E, State>::Evict(Sink& sink) {
       oldest = slot;
     }
   }
-  End(oldest, ReasonFor(slab_[oldest].stats, EndReason::kEvicted), sink);
+  End(oldest, ReasonFor(oldest, EndReason::kEvicted), sink);
 }
 
 template <Extractor E, typename State>
@@ -499,7 +496,7 @@ void FlowTracker<E, State>::CutInterval(SlotIndex slot, Timestamp now,
   if (entry.stats.Packets() > 0) {
     ++stats_.intervals_reported;
     if constexpr (WantsInterval<Sink, Flow>) {
-      sink.Interval(View(entry));
+      sink.Interval(View(slot));
     }
   }
   for (SideStats& side : entry.stats.sides) {
@@ -532,7 +529,7 @@ bool FlowTracker<E, State>::SweepActive(std::size_t& allowed, Sink& sink) {
   }
   SlotIndex slot = ages_.Front();
   while (slot != kNoSlot) {
-    const FlowStats& stats = slab_[slot].stats;
+    const FlowCounts& stats = slab_[slot].stats;
     const SlotIndex next = ages_.Next(slot);
     const bool suspected = stats.interval_start > clock_;
     if (!suspected && clock_ < IntervalEnd(stats.interval_start)) {
@@ -569,8 +566,7 @@ bool FlowTracker<E, State>::Sweep(Timestamp now, Sink&& sink) {
     const Timestamp cutoff = clock_ - TimeoutOf(static_cast<Ring>(i));
     sweep_unfinished_ = !rings_[i].Advance(
         cutoff, FetchFlows(), LastSeen(), [&](SlotIndex slot) {
-          End(slot, ReasonFor(slab_[slot].stats, EndReason::kIdleTimeout),
-              sink);
+          End(slot, ReasonFor(slot, EndReason::kIdleTimeout), sink);
           --allowed;
           return allowed > 0;
         });
@@ -591,10 +587,10 @@ void FlowTracker<E, State>::Finish(Sink&& sink) {
     SlotBatch batch;
     next = batch.Gather(next, [&](SlotIndex at) { return ages_.Next(at); });
     for (const SlotIndex slot : batch.Slots()) {
-      slab_.Prefetch(slot);
+      Fetch(slot);
     }
     for (const SlotIndex slot : batch.Slots()) {
-      TellEnd(slot, ReasonFor(slab_[slot].stats, EndReason::kShutdown), sink);
+      TellEnd(slot, ReasonFor(slot, EndReason::kShutdown), sink);
       slab_.Destroy(slot);
     }
   }
@@ -610,7 +606,7 @@ void FlowTracker<E, State>::SetConfig(const TrackerConfig& config,
   while (flow_count_ > config_.max_flows) {
     Evict(sink);
   }
-  if (config_.max_flows > slab_.Capacity()) {
+  if (config_.max_flows > Capacity()) {
     Grow(config_.max_flows);
   }
   // It looks at every flow.
@@ -628,7 +624,7 @@ auto FlowTracker<E, State>::Get(const Key& key) const -> std::optional<Flow> {
   if (slot == kNoSlot) {
     return std::nullopt;
   }
-  return View(slab_[slot]);
+  return View(slot);
 }
 
 template <Extractor E, typename State>
@@ -642,33 +638,34 @@ template <typename Visit>
 void FlowTracker<E, State>::ForEach(Visit&& visit) const {
   for (SlotIndex slot = ages_.Front(); slot != kNoSlot;
        slot = ages_.Next(slot)) {
-    visit(View(slab_[slot]));
+    visit(View(slot));
   }
 }
 
 template <Extractor E, typename State>
-Side FlowTracker<E, State>::SideOf(const FlowStats& stats,
+Side FlowTracker<E, State>::SideOf(const FlowCounts& stats,
                                    Orientation orientation) {
   return orientation == stats.initiator ? Side::kInitiator : Side::kResponder;
 }
 
 template <Extractor E, typename State>
-EndReason FlowTracker<E, State>::ReasonFor(const FlowStats& stats,
-                                           EndReason otherwise) {
-  if (!stats.IsTcp() || !stats.tcp.Over()) {
+EndReason FlowTracker<E, State>::ReasonFor(SlotIndex slot,
+                                           EndReason otherwise) const {
+  if (!slab_[slot].stats.IsTcp() || !connections_[slot].Over()) {
     return otherwise;
   }
-  return stats.tcp.State() == TcpState::kReset ? EndReason::kRst
-                                               : EndReason::kFin;
+  return connections_[slot].State() == TcpState::kReset ? EndReason::kRst
+                                                        : EndReason::kFin;
 }
 
 template <Extractor E, typename State>
 void FlowTracker<E, State>::FlipSides(Entry& entry) {
-  FlowStats& stats = entry.stats;
+  FlowCounts& stats = entry.stats;
   stats.initiator = Opposite(stats.initiator);
   std::swap(stats.sides[0], stats.sides[1]);
-  std::swap(stats.initiator_mac, stats.responder_mac);
-  std::swap(stats.vlan_id[0], stats.vlan_id[1]);
+  LinkContext context = contexts_[entry.context];
+  context.SwapSides();
+  contexts_.Change(entry.context, context);
   if (entry.rare != RarePool::kNone) {
     auto& directions = rares_[entry.rare].directions;
     std::swap(directions[0], directions[1]);

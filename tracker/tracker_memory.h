@@ -14,11 +14,11 @@ FlowTracker<E, State>::FlowTracker(const TrackerConfig& config, E extractor,
       make_state_(std::move(make_state)),
       hasher_(hasher),
       keys_(0),
+      contexts_(0, hasher),
       rares_(0),
       blocks_(kMaxStreamsWithHoles) {
   config_.max_flows = std::max<std::size_t>(config_.max_flows, 1);
   Grow(config_.max_flows);
-  MakeRings();
 }
 
 template <Extractor E, typename State>
@@ -29,24 +29,40 @@ FlowTracker<E, State>::~FlowTracker() {
   }
 }
 
-// Slots keep their numbers, so the links stay as they are.
+// Each flow moves to another slot, once all the memory is there.
 template <Extractor E, typename State>
 void FlowTracker<E, State>::Grow(std::size_t max_flows) {
-  Slab<Entry> slab(max_flows);
-  ExpiryArray links(max_flows);
+  Slab<Entry> entries(2 * max_flows);
+  Slab<TcpConnection> connections(max_flows);
+  ExpiryArray links(2 * max_flows);
   keys_.Grow(max_flows);
+  contexts_.Grow(max_flows);
   rares_.Grow(max_flows);
+  tcp_slots_.freed.reserve(max_flows);
+  other_slots_.freed.reserve(max_flows);
   index_.Reserve(max_flows);
-  for (SlotIndex slot = ages_.Front(); slot != kNoSlot;
-       slot = ages_.Next(slot)) {
+
+  std::swap(slab_, entries);
+  std::swap(connections_, connections);
+  std::swap(links_, links);
+  SlotIndex before = std::exchange(ages_, AgeList(links_)).Front();
+  FreeSlots(max_flows);
+  const std::optional<Suspect> suspect = suspect_;
+  for (; before != kNoSlot; before = links[before].age_next) {
+    const bool tcp = entries[before].stats.IsTcp();
+    const SlotIndex slot = SlotsOf(tcp).Take();
+    slab_.Construct(slot, std::move(entries[before]));
+    entries.Destroy(before);
+    if (tcp) {
+      connections_.Construct(slot, connections[before]);
+    }
     index_.Insert(HashOf(slot), slot);
-    slab.Construct(slot, std::move(slab_[slot]));
-    slab_.Destroy(slot);
+    ages_.Append(slot);
+    if (suspect && suspect->slot == before) {
+      suspect_->slot = slot;
+    }
   }
-  std::copy_n(links_.Data(), fresh_, links.Data());
-  slab_ = std::move(slab);
-  links_ = std::move(links);
-  free_.reserve(max_flows);
+  MakeRings();
 }
 
 template <Extractor E, typename State>
@@ -80,7 +96,7 @@ Duration FlowTracker<E, State>::TimeoutOf(Ring ring) const {
 }
 
 template <Extractor E, typename State>
-auto FlowTracker<E, State>::RingOf(const FlowStats& stats) -> Ring {
+auto FlowTracker<E, State>::RingOf(const FlowCounts& stats) -> Ring {
   if (stats.closed) {
     return kClosedRing;
   }
@@ -95,15 +111,23 @@ auto FlowTracker<E, State>::RingOf(const FlowStats& stats) -> Ring {
 }
 
 template <Extractor E, typename State>
-auto FlowTracker<E, State>::View(const Entry& entry) const -> Flow {
-  return {keys_.Restore(entry.key), entry.stats,
+auto FlowTracker<E, State>::View(SlotIndex slot) const -> Flow {
+  const Entry& entry = slab_[slot];
+  const LinkContext& context = contexts_[entry.context];
+  return {keys_.Restore(entry.key),
+          {entry.stats,
+           context.Mac(Side::kInitiator),
+           context.Mac(Side::kResponder),
+           {context.VlanId(Side::kInitiator), context.VlanId(Side::kResponder)},
+           context.Interface(),
+           entry.stats.IsTcp() ? connections_[slot] : TcpConnection()},
           entry.rare == RarePool::kNone ? kNoRareStats : rares_[entry.rare],
           entry.state};
 }
 
 template <Extractor E, typename State>
 void FlowTracker<E, State>::FileInRing(SlotIndex slot) {
-  const FlowStats& stats = slab_[slot].stats;
+  const FlowCounts& stats = slab_[slot].stats;
   rings_[RingOf(stats)].File(slot, stats.idle_since);
 }
 
@@ -147,7 +171,7 @@ void FlowTracker<E, State>::ClearSuspect() {
   if (suspect.slot == kNoSlot) {
     return;
   }
-  FlowStats& stats = slab_[suspect.slot].stats;
+  FlowCounts& stats = slab_[suspect.slot].stats;
   stats.idle_since = std::min(stats.idle_since, clock_);
   if (stats.interval_start > clock_) {
     stats.interval_start = clock_;
@@ -160,16 +184,13 @@ void FlowTracker<E, State>::ClearSuspect() {
 
 template <Extractor E, typename State>
 SlotIndex FlowTracker<E, State>::Allocate(const Item& item) {
-  SlotIndex slot = fresh_;
-  if (free_.empty()) {
-    ++fresh_;
-  } else {
-    slot = free_.back();
-    free_.pop_back();
-  }
+  const bool tcp = item.extracted.packet.protocol == kTcp;
+  const SlotIndex slot = SlotsOf(tcp).Take();
   const Key& key = item.extracted.key;
-  slab_.Construct(slot, keys_.Keep(key), RarePool::kNone, FlowStats{},
-                  make_state_(key));
+  slab_.Construct(slot, keys_.Keep(key), make_state_(key));
+  if (tcp) {
+    connections_.Construct(slot);
+  }
   index_.Insert(item.hash, slot);
   ages_.Append(slot);
   ++flow_count_;
@@ -192,8 +213,9 @@ void FlowTracker<E, State>::Free(SlotIndex slot) {
   ages_.Remove(slot);
   index_.Erase(HashOf(slot), slot);
   keys_.Forget(entry.key);
+  contexts_.Drop(entry.context);
+  SlotsOf(entry.stats.IsTcp()).freed.push_back(slot);
   slab_.Destroy(slot);
-  free_.push_back(slot);
   --flow_count_;
 }
 
@@ -204,13 +226,21 @@ void FlowTracker<E, State>::FreeAll() {
   }
   ages_ = AgeList(links_);
   MakeRings();
-  index_.Reserve(slab_.Capacity());
+  index_.Reserve(Capacity());
   keys_.ForgetAll();
+  contexts_.Clear(Capacity());
   rares_.Clear();
   blocks_.Clear();
-  free_.clear();
-  fresh_ = 0;
+  FreeSlots(Capacity());
   flow_count_ = 0;
+}
+
+template <Extractor E, typename State>
+void FlowTracker<E, State>::FreeSlots(std::size_t max_flows) {
+  tcp_slots_.freed.clear();
+  other_slots_.freed.clear();
+  tcp_slots_.fresh = 0;
+  other_slots_.fresh = static_cast<SlotIndex>(max_flows);
 }
 
 }  // namespace tracker

@@ -56,7 +56,12 @@ class Exporter {
  public:
   void Ended(const Tracker::Flow& flow, tracker::EndReason reason) {
     templates::FlowRecord record =
-        exporter::MakeRecord({flow.key, flow.stats, flow.rare, reason, kStart});
+        exporter::MakeRecord({.key = flow.key,
+                              .reason = reason,
+                              .has_rare = flow.HasRare(),
+                              .at = kStart,
+                              .stats = flow.stats,
+                              .rare = flow.rare});
     exporter::AssignCommunityId(record);
     encoder_->Append(record, kStart, sink_);
   }

@@ -26,9 +26,14 @@ FlowKey KeyOf(std::uint8_t ip_version, IpAddress first, IpAddress second) {
           .protocol = 17,
           .ip_version = ip_version,
           .vlan_id = 42,
-          .tunnel_id = 0x1020304};
+          .tunnel_id = 0};
 }
 FlowKey Ipv4Key() { return KeyOf(4, kClient, kServer); }
+FlowKey TunnelledKey() {
+  FlowKey key = Ipv4Key();
+  key.tunnel_id = 0x1020304;
+  return key;
+}
 // The addresses of an IPv6 packet, in the same form.
 FlowKey MappedKey() { return KeyOf(6, kClient, kServer); }
 FlowKey Ipv6Key(std::uint8_t last) {
@@ -41,6 +46,7 @@ class EachKey : public testing::TestWithParam<std::pair<const char*, FlowKey>> {
 };
 INSTANTIATE_TEST_SUITE_P(KeyStore, EachKey,
                          testing::Values(std::pair("Ipv4", Ipv4Key()),
+                                         std::pair("Tunnelled", TunnelledKey()),
                                          std::pair("Mapped", MappedKey()),
                                          std::pair("Ipv6", Ipv6Key(1)),
                                          std::pair("NoIp", KeyOf(0, {}, {}))),
@@ -129,6 +135,7 @@ TEST(KeyStore, KeepsIpv4KeysWithoutAPlaceApart) {
   EXPECT_FALSE(Keys::IsApart(Ipv4Key()));
   EXPECT_TRUE(Keys::IsApart(Ipv6Key(1)));
   EXPECT_TRUE(Keys::IsApart(MappedKey()));
+  EXPECT_TRUE(Keys::IsApart(TunnelledKey()));
 }
 
 TEST(KeyStore, HasRoomAgainForWhatItForgot) {

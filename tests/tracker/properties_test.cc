@@ -119,6 +119,24 @@ std::vector<Record> RecordsWithSweeps(const TrackerConfig& config,
   return std::move(ledger.records);
 }
 
+// By a tracker that gets room for more now and then, though it needs none.
+std::vector<Record> RecordsOfAGrowingTracker(
+    TrackerConfig config, const std::vector<CapturedFrame>& frames,
+    Random& random) {
+  Tracker tracker(config);
+  Ledger ledger;
+  for (const CapturedFrame& frame : frames) {
+    tracker.Track(frame.View(), ledger);
+    if (random.Percent(1)) {
+      config.max_flows += random.Between(1, 5000);
+      tracker.SetConfig(config, ledger);
+    }
+  }
+  tracker.Finish(ledger);
+  EXPECT_TRUE(ledger.NothingLives()) << "Finish() ends every flow";
+  return std::move(ledger.records);
+}
+
 // Stops at the first seed that fails: the others would say the same.
 template <typename Property>
 void ForEachSeed(RandomStream::Options options, Property property) {
@@ -267,6 +285,26 @@ TEST(EveryTraffic, GivesTheSameRecordsInBursts) {
 }
 
 // --- When sweeps come decides when records come, not what they say.
+
+std::vector<Record> ByFlow(std::vector<Record> records) {
+  std::stable_sort(
+      records.begin(), records.end(),
+      [](const Record& one, const Record& other) { return one.id < other.id; });
+  return records;
+}
+
+// Which of those comes first that are due in one sweep is left open.
+TEST(EveryTraffic, GivesTheSameRecordsWhileTheTrackerGrows) {
+  const RandomStream::Options options = {.wild_times = true};
+  ForEachSeed(options, [](const RandomStream& stream, Random& random) {
+    TrackerConfig config = RoomyConfig(random);
+    config.sweep_limit = 0;
+    const auto frames = RenderAll(stream);
+
+    ExpectSame(ByFlow(RecordsOfAGrowingTracker(config, frames, random)),
+               ByFlow(Records(config, frames)));
+  });
+}
 
 TEST(EveryTraffic, HasTheSameSumsHoweverOftenTheTrackerSweeps) {
   ForEachSeed(kAnything, [](const RandomStream& stream, Random& random) {

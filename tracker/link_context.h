@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: Apache-2.0
+// Where a flow was seen, and between whom on that link: what it has in common
+// with many others.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <cstring>
+#include <utility>
+
+#include "tracker/address.h"
+#include "tracker/flow_key.h"
+#include "tracker/packet.h"
+
+namespace tracker {
+
+// In words, which is how it is compared and hashed: what is written in smaller
+// parts is waited for.
+class LinkContext {
+ public:
+  LinkContext() = default;
+  // The initiator has sent it, and nobody an answer.
+  explicit LinkContext(const Packet& packet)
+      : ends_{MacWord(packet.source_mac), MacWord(packet.destination_mac)},
+        interface_(packet.interface) {
+    SetVlanId(Side::kInitiator, packet.vlan_id);
+  }
+
+  // As in FlowStats.
+  [[nodiscard]] MacAddress Mac(Side side) const {
+    MacAddress mac;
+    std::memcpy(mac.data(), &End(side), mac.size());
+    return mac;
+  }
+  [[nodiscard]] std::uint16_t VlanId(Side side) const {
+    return static_cast<std::uint16_t>(End(side) >> kVlanAt);
+  }
+  [[nodiscard]] std::uint32_t Interface() const {
+    return static_cast<std::uint32_t>(interface_);
+  }
+
+  void SetVlanId(Side side, std::uint16_t vlan_id) {
+    std::uint64_t& end = ends_[static_cast<std::size_t>(side)];
+    end = (end & kMacMask) | std::uint64_t{vlan_id} << kVlanAt;
+  }
+  void SwapSides() { std::swap(ends_[0], ends_[1]); }
+
+  bool operator==(const LinkContext& other) const {
+    return ends_[0] == other.ends_[0] && ends_[1] == other.ends_[1] &&
+           interface_ == other.interface_;
+  }
+
+ private:
+  static constexpr unsigned kVlanAt = 48;
+  static constexpr std::uint64_t kMacMask = (std::uint64_t{1} << kVlanAt) - 1;
+
+  static std::uint64_t MacWord(const MacAddress& mac) {
+    std::uint32_t first = 0;
+    std::uint16_t rest = 0;
+    std::memcpy(&first, mac.data(), sizeof(first));
+    std::memcpy(&rest, mac.data() + sizeof(first), sizeof(rest));
+    return first | std::uint64_t{rest} << 32;
+  }
+  [[nodiscard]] const std::uint64_t& End(Side side) const {
+    return ends_[static_cast<std::size_t>(side)];
+  }
+
+  std::array<std::uint64_t, 2> ends_{};  // MAC address, and VLAN id above it
+  std::uint64_t interface_ = 0;
+};
+
+}  // namespace tracker
