@@ -195,12 +195,12 @@ inline void SideStats::CountNext(Timestamp time, std::uint32_t ip_octets,
 }
 
 inline bool SideStats::Count(const Packet& packet) {
-  const std::uint64_t flags = packet.tcp.flags;
   if (packets != 0) {
     CountNext(packet.time, packet.octets, packet.ttl, packet.tcp.flags);
     return false;
   }
   const bool first = seen == 0;
+  const std::uint64_t flags = packet.tcp.flags;
   const std::uint64_t ttl = packet.ttl;
   const std::uint64_t micros = Microseconds(packet.time) << 8;
   Store(kOctets, std::uint64_t{packet.octets} << 8 | packet.class_of_service);

@@ -56,7 +56,6 @@ class PageArray {
   [[gnu::always_inline]] void Prefetch(std::size_t at) const {
     __builtin_prefetch(static_cast<const T*>(pages_.Address()) + at);
   }
-  T* Data() { return static_cast<T*>(pages_.Address()); }
 
  private:
   Pages pages_;

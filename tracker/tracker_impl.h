@@ -608,6 +608,7 @@ void FlowTracker<E, State>::SetConfig(const TrackerConfig& config,
   }
   if (config_.max_flows > Capacity()) {
     Grow(config_.max_flows);
+    return;  // its rings are new
   }
   // It looks at every flow.
   if (config_.idle_timeout_tcp != before.idle_timeout_tcp ||

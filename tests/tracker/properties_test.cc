@@ -62,17 +62,26 @@ std::vector<CapturedFrame> RenderAll(const RandomStream& stream,
   return frames;
 }
 
-std::vector<Record> Records(const TrackerConfig& config,
-                            const std::vector<CapturedFrame>& frames) {
+// `after_each(tracker, ledger)` is called behind each frame.
+template <typename AfterEach>
+std::vector<Record> RecordsWith(const TrackerConfig& config,
+                                const std::vector<CapturedFrame>& frames,
+                                AfterEach after_each) {
   Tracker tracker(config);
   Ledger ledger;
   for (const CapturedFrame& frame : frames) {
     tracker.Track(frame.View(), ledger);
+    after_each(tracker, ledger);
   }
   tracker.Finish(ledger);
   EXPECT_TRUE(ledger.NothingLives()) << "Finish() ends every flow";
   EXPECT_EQ(tracker.FlowCount(), 0U);
   return std::move(ledger.records);
+}
+
+std::vector<Record> Records(const TrackerConfig& config,
+                            const std::vector<CapturedFrame>& frames) {
+  return RecordsWith(config, frames, [](Tracker&, Ledger&) {});
 }
 
 std::vector<Record> RecordsOfBursts(const TrackerConfig& config,
@@ -106,35 +115,24 @@ std::vector<Record> RecordsOfBursts(const TrackerConfig& config,
 std::vector<Record> RecordsWithSweeps(const TrackerConfig& config,
                                       const std::vector<CapturedFrame>& frames,
                                       Random& random) {
-  Tracker tracker(config);
-  Ledger ledger;
-  for (const CapturedFrame& frame : frames) {
-    tracker.Track(frame.View(), ledger);
+  return RecordsWith(config, frames, [&](Tracker& tracker, Ledger& ledger) {
     while (random.Percent(30)) {
       tracker.Sweep(tracker.Clock() - milliseconds{random.Below(2) * 500},
                     ledger);
     }
-  }
-  tracker.Finish(ledger);
-  return std::move(ledger.records);
+  });
 }
 
 // By a tracker that gets room for more now and then, though it needs none.
 std::vector<Record> RecordsOfAGrowingTracker(
     TrackerConfig config, const std::vector<CapturedFrame>& frames,
     Random& random) {
-  Tracker tracker(config);
-  Ledger ledger;
-  for (const CapturedFrame& frame : frames) {
-    tracker.Track(frame.View(), ledger);
+  return RecordsWith(config, frames, [&](Tracker& tracker, Ledger& ledger) {
     if (random.Percent(1)) {
       config.max_flows += random.Between(1, 5000);
       tracker.SetConfig(config, ledger);
     }
-  }
-  tracker.Finish(ledger);
-  EXPECT_TRUE(ledger.NothingLives()) << "Finish() ends every flow";
-  return std::move(ledger.records);
+  });
 }
 
 // Stops at the first seed that fails: the others would say the same.
