@@ -7,6 +7,7 @@
 #include <functional>
 #include <string_view>
 
+#include <arpa/inet.h>
 #include <net/if.h>
 
 #include "exporter/setup_error.h"
@@ -16,7 +17,8 @@ namespace exporter {
 namespace {
 
 // Under the usual MTU with IPv6 and a tunnel; over TCP and in a file a message
-// is a matter of buffering only.
+// is a matter of buffering only. Within this host nothing is narrower than
+// 65535 octets, and a datagram costs more than what is in it.
 constexpr std::uint16_t kUdpOctets = 1420;
 constexpr std::uint16_t kStreamOctets = 8192;
 // Of 30 records, all that one may have; it fits into an Ethernet frame.
@@ -254,11 +256,23 @@ void SetAuthority(CollectorUrl& url, std::string_view authority) {
   }
 }
 
+// By its name alone, which is never another host's (RFC 6761 section 6.3).
+bool IsLoopback(const std::string& host) {
+  in_addr v4{};
+  in6_addr v6{};
+  return host == "localhost" ||
+         (inet_pton(AF_INET, host.c_str(), &v4) == 1 &&
+          ntohl(v4.s_addr) >> 24 == IN_LOOPBACKNET) ||
+         (inet_pton(AF_INET6, host.c_str(), &v6) == 1 &&
+          IN6_IS_ADDR_LOOPBACK(&v6));
+}
+
 std::uint16_t DefaultOctets(const CollectorUrl& url) {
   if (url.version == ExportVersion::kNetflow5) {
     return kNetflow5Octets;
   }
-  return url.scheme == Scheme::kUdp ? kUdpOctets : kStreamOctets;
+  return url.scheme == Scheme::kUdp && !IsLoopback(url.host) ? kUdpOctets
+                                                             : kStreamOctets;
 }
 
 void CheckNetflow(const CollectorUrl& url) {

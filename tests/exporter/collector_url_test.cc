@@ -79,7 +79,21 @@ TEST(CollectorUrl, ParametersOverrideTheProfileInAnyOrder) {
 
 TEST(CollectorUrl, MessagesOverUdpFitIntoAnEthernetFrame) {
   EXPECT_EQ(Parse("udp://h").max_message_octets, 1420);
+  EXPECT_EQ(Parse("udp://128.0.0.1").max_message_octets, 1420);
+  EXPECT_EQ(Parse("udp://[::2]").max_message_octets, 1420);
+  EXPECT_EQ(Parse("udp://localhost.example").max_message_octets, 1420);
   EXPECT_EQ(Parse("udp://h?mtu=1200").max_message_octets, 1200);
+}
+
+TEST(CollectorUrl, MessagesWithinThisHostAreLargerUnlessTheyMayNotBe) {
+  for (const std::string host :
+       {"127.0.0.1", "127.1.2.3:2055", "[::1]", "[::1]:2055", "localhost"}) {
+    EXPECT_EQ(Parse("udp://" + host).max_message_octets, 8192) << host;
+    EXPECT_EQ(Parse("udp://" + host + "?version=9").max_message_octets, 8192);
+    EXPECT_EQ(Parse("udp://" + host + "?mtu=1420").max_message_octets, 1420);
+    EXPECT_EQ(Parse("udp://" + host + "?profile=vflow").max_message_octets,
+              1472);
+  }
 }
 
 TEST(CollectorUrl, PaceIsOpenUnlessItIsGiven) {
