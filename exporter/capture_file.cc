@@ -8,8 +8,10 @@
 #include <array>
 #include <cerrno>
 #include <cstdio>
+#include <limits>
 #include <map>
 #include <optional>
+#include <span>
 #include <system_error>
 #include <utility>
 
@@ -105,17 +107,9 @@ class ClassicFile final : public StreamFile {
   std::size_t Read(FrameBurst& burst) override {
     std::size_t count = 0;
     do {
-      Frame* frame = &burst.Place();
-      while (count < FrameBurst::kFrames && reader_.Next(*frame)) {
-        frame->link = link_;
-        frame->interface = kInterface;
-        if (!filter_ || filter_->Matches(*frame)) {
-          burst.KeepPlace();
-          ++count;
-          frame = &burst.Place();
-        }
-      }
+      count = filter_ ? ReadFiltered(burst) : ReadAll(burst);
     } while (count == 0 && reader_.More());
+    burst.Keep(count);
     return count;
   }
 
@@ -124,6 +118,37 @@ class ClassicFile final : public StreamFile {
   }
 
  private:
+  std::size_t ReadAll(FrameBurst& burst) {
+    const std::span<Frame> frames = burst.Places();
+    const std::size_t count = reader_.Next(frames, FrameBurst::kHeaderOctets);
+    for (Frame& frame : frames.first(count)) {
+      frame.link = link_;
+      frame.interface = kInterface;
+    }
+    return count;
+  }
+  // The filter sees all of a packet. None only when none is left that is whole.
+  std::size_t ReadFiltered(FrameBurst& burst) {
+    std::size_t count = 0;
+    for (std::span<Frame> places = burst.Places(); !places.empty();) {
+      Frame& frame = places.front();
+      if (reader_.Next(places.first(1), kWhole) == 0) {
+        break;
+      }
+      frame.link = link_;
+      frame.interface = kInterface;
+      if (filter_->Matches(frame)) {
+        frame.captured = frame.captured.first(
+            std::min(frame.captured.size(), FrameBurst::kHeaderOctets));
+        places = places.subspan(1);
+        ++count;
+      }
+    }
+    return count;
+  }
+
+  static constexpr std::size_t kWhole = std::numeric_limits<std::size_t>::max();
+
   PcapReader reader_;
   std::optional<BpfFilter> filter_;
   tracker::LinkType link_ = tracker::LinkType::kUnknown;

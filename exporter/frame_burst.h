@@ -35,14 +35,11 @@ class FrameBurst {
     frames_[count_] = frame;
     ++count_;
   }
-  // Where to write the next frame, whose octets stay where they are, and must
-  // until the next Clear(). It is one of the burst from KeepPlace() on.
-  tracker::Frame& Place() { return frames_[count_]; }
-  void KeepPlace() {
-    std::span<const std::uint8_t>& captured = frames_[count_].captured;
-    captured = captured.first(std::min(captured.size(), kHeaderOctets));
-    ++count_;
-  }
+  // Where to write frames whose octets stay where they are, and must until the
+  // next Clear(): all of kFrames, of which Keep() makes the first `count` the
+  // burst.
+  std::span<tracker::Frame> Places() { return frames_; }
+  void Keep(std::size_t count) { count_ = count; }
   [[nodiscard]] std::span<const tracker::Frame> Frames() const {
     return std::span(frames_).first(count_);
   }

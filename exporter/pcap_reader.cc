@@ -71,51 +71,61 @@ PcapReader::PcapReader(CaptureStream& stream)
   }
 }
 
-inline PcapReader::PacketHeader PcapReader::HeaderAt(
-    const std::uint8_t* octets) const {
-  PacketHeader header{U32(octets), U32(octets + 4), U32(octets + 8),
-                      U32(octets + 12)};
-  if (swapped_) [[unlikely]] {
-    header = {Swapped(header.seconds), Swapped(header.fraction),
-              Swapped(header.captured), Swapped(header.wire_length)};
+// What changes is kept beside the object: a store to a frame could change that,
+// for all that the compiler knows.
+template <bool kSwapped>
+std::size_t PcapReader::Fill(std::span<tracker::Frame> frames,
+                             std::size_t most_octets) {
+  const std::uint8_t* at = buffer_.get() + next_;
+  const std::uint8_t* const end = buffer_.get() + end_;
+  const std::int64_t unit = nanoseconds_;
+  const std::uint32_t snap_length = snap_length_;
+  std::size_t count = 0;
+  while (count < frames.size()) {
+    const auto left = static_cast<std::size_t>(end - at);
+    if (left < kPacketHeaderOctets) {
+      break;
+    }
+    // As libpcap 1.10 has it: a time has a sign unless its octets are swapped.
+    std::int64_t seconds = static_cast<std::int32_t>(U32(at));
+    std::int64_t fraction = static_cast<std::int32_t>(U32(at + 4));
+    std::uint32_t stored = U32(at + 8);
+    std::uint32_t wire_length = U32(at + 12);
+    if constexpr (kSwapped) {
+      seconds = Swapped(U32(at));
+      fraction = Swapped(U32(at + 4));
+      stored = Swapped(stored);
+      wire_length = Swapped(wire_length);
+    }
+    if (stored > kLongestPacket) {
+      error_ = "the packet at octet " +
+               std::to_string(offset_ +
+                              static_cast<std::size_t>(at - buffer_.get())) +
+               " has the impossible length " + std::to_string(stored);
+      break;
+    }
+    if (left - kPacketHeaderOctets < stored) {
+      break;
+    }
+    tracker::Frame& frame = frames[count];
+    frame.time = tracker::Timestamp{
+        std::chrono::seconds{std::max<std::int64_t>(seconds, 0)} +
+        std::chrono::nanoseconds{fraction * unit}};
+    const std::uint32_t captured = std::min(stored, snap_length);
+    frame.captured = {at + kPacketHeaderOctets,
+                      std::min<std::size_t>(captured, most_octets)};
+    frame.wire_length = std::max(wire_length, captured);
+    at += kPacketHeaderOctets + stored;
+    ++count;
   }
-  return header;
+  next_ = static_cast<std::size_t>(at - buffer_.get());
+  return count;
 }
 
-// As libpcap 1.10 has it: a time has a sign unless its octets are swapped.
-tracker::Timestamp PcapReader::TimeOf(const PacketHeader& header) const {
-  std::int64_t seconds = static_cast<std::int32_t>(header.seconds);
-  std::int64_t fraction = static_cast<std::int32_t>(header.fraction);
-  if (swapped_) {
-    seconds = header.seconds;
-    fraction = header.fraction;
-  }
-  return tracker::Timestamp{
-      std::chrono::seconds{std::max<std::int64_t>(seconds, 0)} +
-      std::chrono::nanoseconds{fraction * nanoseconds_}};
-}
-
-bool PcapReader::Next(tracker::Frame& frame) {
-  const std::size_t left = end_ - next_;
-  if (left < kPacketHeaderOctets) {
-    return false;
-  }
-  const std::uint8_t* octets = buffer_.get() + next_;
-  const PacketHeader header = HeaderAt(octets);
-  if (header.captured > kLongestPacket) {
-    error_ = "the packet at octet " + std::to_string(offset_ + next_) +
-             " has the impossible length " + std::to_string(header.captured);
-    return false;
-  }
-  if (left - kPacketHeaderOctets < header.captured) {
-    return false;
-  }
-  next_ += kPacketHeaderOctets + header.captured;
-  frame.time = TimeOf(header);
-  const std::uint32_t captured = std::min(header.captured, snap_length_);
-  frame.captured = {octets + kPacketHeaderOctets, captured};
-  frame.wire_length = std::max(header.wire_length, captured);
-  return true;
+std::size_t PcapReader::Next(std::span<tracker::Frame> frames,
+                             std::size_t most_octets) {
+  return swapped_ ? Fill<true>(frames, most_octets)
+                  : Fill<false>(frames, most_octets);
 }
 
 std::string PcapReader::Truncation() const {
@@ -126,8 +136,9 @@ std::string PcapReader::Truncation() const {
     return text + std::to_string(left) + " of the " +
            std::to_string(kPacketHeaderOctets) + " octets of its header";
   }
+  const std::uint32_t captured = U32(buffer_.get() + next_ + 8);
   return text + std::to_string(left - kPacketHeaderOctets) + " of its " +
-         std::to_string(HeaderAt(buffer_.get() + next_).captured) + " octets";
+         std::to_string(swapped_ ? Swapped(captured) : captured) + " octets";
 }
 
 bool PcapReader::More() {

@@ -29,24 +29,18 @@ class PcapReader {
   explicit PcapReader(CaptureStream& stream);
 
   [[nodiscard]] const FileHeader& Header() const { return header_; }
-  // The next of the packets that were read: time, octets and length on the
-  // wire, the octets until More(). False when none is whole.
-  bool Next(tracker::Frame& frame);
+  // The next of the packets that were read: time, up to `most_octets` octets,
+  // which stay until More(), and length on the wire. As many of `frames` as are
+  // whole.
+  std::size_t Next(std::span<tracker::Frame> frames, std::size_t most_octets);
   // Reads on behind the last Next(). False at the end; Error() says whether
   // that is a failure.
   bool More();
   [[nodiscard]] const std::string& Error() const { return error_; }
 
  private:
-  struct PacketHeader {
-    std::uint32_t seconds = 0;
-    std::uint32_t fraction = 0;
-    std::uint32_t captured = 0;
-    std::uint32_t wire_length = 0;
-  };
-
-  [[nodiscard]] PacketHeader HeaderAt(const std::uint8_t* octets) const;
-  [[nodiscard]] tracker::Timestamp TimeOf(const PacketHeader& header) const;
+  template <bool kSwapped>
+  std::size_t Fill(std::span<tracker::Frame> frames, std::size_t most_octets);
   [[nodiscard]] std::string Truncation() const;
 
   CaptureStream& stream_;

@@ -128,6 +128,12 @@ class AgeList {
 
   void Append(SlotIndex slot);
   void Remove(SlotIndex slot);
+  // What Remove() of a slot writes to is on its way.
+  [[gnu::always_inline]] void PrefetchNeighbours(SlotIndex slot) const {
+    const ExpiryLinks& link = (*links_)[slot];
+    links_->Prefetch(link.age_previous == kNoSlot ? slot : link.age_previous);
+    links_->Prefetch(link.age_next == kNoSlot ? slot : link.age_next);
+  }
   [[nodiscard]] SlotIndex Front() const { return head_; }
   [[nodiscard]] SlotIndex Next(SlotIndex slot) const {
     return (*links_)[slot].age_next;

@@ -35,6 +35,14 @@ constexpr Side Other(Side side) {
   return side == Side::kInitiator ? Side::kResponder : Side::kInitiator;
 }
 
+// An IPv4 FlowKey in no tunnel, as most are, in two words.
+struct ShortFlowKey {
+  std::uint64_t addresses = 0;  // each as it lies in a header, the first low
+  std::uint64_t numbers = 0;    // FlowKey::Numbers()
+
+  bool operator==(const ShortFlowKey&) const = default;
+};
+
 struct FlowKey {
   std::array<IpAddress, 2> address;  // of IPv4, in mapped form
   // 0 where the protocol has none; for ICMP as icmp.h says.
@@ -51,6 +59,23 @@ struct FlowKey {
            Numbers() == other.Numbers() && tunnel_id == other.tunnel_id;
   }
 
+  static FlowKey From(const ShortFlowKey& from) {
+    FlowKey key;
+    key.address = {
+        IpAddress::V4(static_cast<std::uint32_t>(from.addresses)),
+        IpAddress::V4(static_cast<std::uint32_t>(from.addresses >> 32))};
+    key.SetNumbers(from.numbers);
+    return key;
+  }
+  [[nodiscard]] bool IsShort() const {
+    return ip_version == 4 && tunnel_id == 0;
+  }
+  // The IPv4 part.
+  [[nodiscard]] ShortFlowKey Short() const {
+    return {address[0].V4Octets() | std::uint64_t{address[1].V4Octets()} << 32,
+            Numbers()};
+  }
+
   // Ports, protocol, IP version and VLAN as one word. What is written as a word
   // is best read as one: a wide load waits for narrow stores.
   [[nodiscard]] std::uint64_t Numbers() const {
@@ -62,9 +87,14 @@ struct FlowKey {
   void SetNumbers(const std::array<std::uint16_t, 2>& ports,
                   std::uint8_t ip_protocol, std::uint8_t version,
                   std::uint16_t vlan) {
-    SetNumbers(std::uint64_t{ports[0]} | std::uint64_t{ports[1]} << 16 |
-               std::uint64_t{ip_protocol} << 32 | std::uint64_t{version} << 40 |
-               std::uint64_t{vlan} << 48);
+    SetNumbers(NumbersOf(ports[0] | std::uint32_t{ports[1]} << 16, ip_protocol,
+                         version, vlan));
+  }
+  // `ports`: the first is the low half.
+  static std::uint64_t NumbersOf(std::uint32_t ports, std::uint8_t ip_protocol,
+                                 std::uint8_t version, std::uint16_t vlan) {
+    return std::uint64_t{ports} | std::uint64_t{ip_protocol} << 32 |
+           std::uint64_t{version} << 40 | std::uint64_t{vlan} << 48;
   }
   void SetNumbers(std::uint64_t word) {
     std::memcpy(reinterpret_cast<std::byte*>(this) + kNumbersAt, &word,
@@ -118,16 +148,18 @@ class KeyHasher {
   std::uint64_t operator()(const FlowKey& key) const {
     std::uint64_t hash = seed_[0];
     if (key.ip_version == 4) {
-      hash = Add(hash,
-                 key.address[0].V4Octets() |
-                     std::uint64_t{key.address[1].V4Octets()} << 32,
-                 key.Numbers());
+      const ShortFlowKey short_key = key.Short();
+      hash = Add(hash, short_key.addresses, short_key.numbers);
     } else {
       hash = Add(hash, key.address[0].Half(0), key.address[0].Half(1));
       hash = Add(hash, key.address[1].Half(0), key.address[1].Half(1));
       hash = Add(hash, key.Numbers(), sizeof(FlowKey));
     }
     return Finish(hash, key.tunnel_id);
+  }
+  // The same.
+  std::uint64_t operator()(const ShortFlowKey& key) const {
+    return Finish(Add(seed_[0], key.addresses, key.numbers), 0);
   }
 
  private:

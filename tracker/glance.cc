@@ -35,15 +35,15 @@ void AssignIpv4Ends(const std::uint8_t* from, const std::uint8_t* ports,
   const std::uint64_t first = source ^ difference;
   const std::uint64_t second = destination ^ difference;
   const auto address = [](std::uint64_t end) {
-    return IpAddress::V4(
-        __builtin_bswap32(static_cast<std::uint32_t>(end >> 16)));
+    return std::uint64_t{
+        __builtin_bswap32(static_cast<std::uint32_t>(end >> 16))};
   };
+  out.is_short = true;
   out.orientation = static_cast<Orientation>(turned);
-  out.key.address[0] = address(first);
-  out.key.address[1] = address(second);
-  out.key.SetNumbers(
-      {static_cast<std::uint16_t>(first), static_cast<std::uint16_t>(second)},
-      protocol, 4, vlan);
+  out.short_key.addresses = address(first) | address(second) << 32;
+  out.short_key.numbers = FlowKey::NumbersOf(
+      static_cast<std::uint32_t>((first & 0xffff) | second << 16), protocol, 4,
+      vlan);
 }
 
 void AssignIpv6Ends(const std::uint8_t* from, const std::uint8_t* ports,
@@ -52,16 +52,19 @@ void AssignIpv6Ends(const std::uint8_t* from, const std::uint8_t* ports,
   const IpAddress destination = layers::Ipv6At(from + 16);
   const std::uint16_t source_port = Load16(ports);
   const std::uint16_t destination_port = Load16(ports + 2);
+  FlowKey& key = out.long_key;
   if (source > destination ||
       (source == destination && source_port > destination_port)) {
     out.orientation = Orientation::kSecondToFirst;
-    out.key.address = {destination, source};
-    out.key.SetNumbers({destination_port, source_port}, protocol, 6, vlan);
+    key.address = {destination, source};
+    key.SetNumbers({destination_port, source_port}, protocol, 6, vlan);
   } else {
     out.orientation = Orientation::kFirstToSecond;
-    out.key.address = {source, destination};
-    out.key.SetNumbers({source_port, destination_port}, protocol, 6, vlan);
+    key.address = {source, destination};
+    key.SetNumbers({source_port, destination_port}, protocol, 6, vlan);
   }
+  key.tunnel_id = 0;
+  out.is_short = false;
 }
 
 // `octets` of IP payload on the wire, and `captured` from the header on.
@@ -138,12 +141,12 @@ bool TakeGlance(const Frame& frame, bool vlan_in_key, Glance& out) {
           : protocol != kUdp) {
     return false;
   }
+  out.protocol = protocol;
   if (header == kIpv4Header) {
     AssignIpv4Ends(at + 12, at + kIpv4Header, protocol, vlan, out);
   } else {
     AssignIpv6Ends(at + 8, at + kIpv6Header, protocol, vlan, out);
   }
-  out.key.tunnel_id = 0;
   return true;
 }
 

@@ -13,11 +13,20 @@ namespace tracker {
 // A small part of a Packet, so that a burst of them and the flows that they
 // belong to fit into the first-level cache together.
 struct Glance {
-  FlowKey key;  // canonical: both directions give the same
+  // Canonical: both directions give the same. One of both, the other has no
+  // meaning.
+  ShortFlowKey short_key;
+  FlowKey long_key;
+  bool is_short = false;
+  std::uint8_t protocol = 0;
   Orientation orientation = Orientation::kFirstToSecond;
   std::uint8_t ttl = 0;      // or hop limit
   std::uint32_t octets = 0;  // as in Packet
   TcpSegment tcp;            // of UDP, flags are 0 and the rest has no meaning
+
+  [[nodiscard]] FlowKey Key() const {
+    return is_short ? FlowKey::From(short_key) : long_key;
+  }
 };
 
 // Ethernet with at most one tag, IP without options, extensions or fragments,

@@ -33,67 +33,60 @@ class KeyStore {
   void Prefetch(const Kept& /*kept*/) const {}
 };
 
-// Most are IPv4 in no tunnel, and need no more than their octets. What the
-// others have beside is apart.
+// Most are short. What the others have beside is apart.
 template <>
 class KeyStore<FlowKey> {
  public:
-  struct Kept {
-    // IPv4: as in a header. Apart: the first is where it is in the pool.
-    std::array<std::uint32_t, 2> address{};
-    // As FlowKey::Numbers(), and kApart.
-    std::uint64_t numbers = 0;
-  };
+  // Apart: with kApart in its numbers, and where it is in the pool for its
+  // addresses.
+  using Kept = ShortFlowKey;
 
   explicit KeyStore(std::size_t capacity) : apart_(capacity) {}
   void Grow(std::size_t capacity) { apart_.Grow(capacity); }
 
   Kept Keep(const FlowKey& key) {
-    if (!IsApart(key)) {
-      return {{key.address[0].V4Octets(), key.address[1].V4Octets()},
-              key.Numbers()};
+    if (key.IsShort()) {
+      return key.Short();
     }
     const Pool<Apart>::Index at = apart_.Lend();
     apart_[at] = {key.address, key.tunnel_id};
-    return {{at, 0}, key.Numbers() | kApart};
+    return {at, key.Numbers() | kApart};
   }
   void Forget(Kept& kept) {
     if (IsApart(kept)) {
-      apart_.Return(kept.address[0]);
+      Pool<Apart>::Index at = PlaceOf(kept);
+      apart_.Return(at);
     }
   }
   void ForgetAll() { apart_.Clear(); }
   [[nodiscard]] FlowKey Restore(const Kept& kept) const {
+    if (!IsApart(kept)) {
+      return FlowKey::From(kept);
+    }
     FlowKey key;
     key.SetNumbers(kept.numbers & ~kApart);
-    if (IsApart(kept)) {
-      const Apart& apart = apart_[kept.address[0]];
-      key.address = apart.address;
-      key.tunnel_id = apart.tunnel_id;
-    } else {
-      key.address = {IpAddress::V4(kept.address[0]),
-                     IpAddress::V4(kept.address[1])};
-    }
+    const Apart& apart = apart_[PlaceOf(kept)];
+    key.address = apart.address;
+    key.tunnel_id = apart.tunnel_id;
     return key;
   }
   [[nodiscard]] bool Same(const Kept& kept, const FlowKey& key) const {
-    if (!IsApart(key)) {
-      return kept.numbers == key.Numbers() &&
-             kept.address[0] == key.address[0].V4Octets() &&
-             kept.address[1] == key.address[1].V4Octets();
+    if (key.IsShort()) {
+      return Same(kept, key.Short());
     }
     if (kept.numbers != (key.Numbers() | kApart)) {
       return false;
     }
-    const Apart& apart = apart_[kept.address[0]];
+    const Apart& apart = apart_[PlaceOf(kept)];
     return apart.address == key.address && apart.tunnel_id == key.tunnel_id;
   }
-  static bool IsApart(const FlowKey& key) {
-    return key.ip_version != 4 || key.tunnel_id != 0;
+  [[nodiscard]] static bool Same(const Kept& kept, const ShortFlowKey& key) {
+    return kept == key;
   }
+  static bool IsApart(const FlowKey& key) { return !key.IsShort(); }
   void Prefetch(const Kept& kept) const {
     if (IsApart(kept)) {
-      apart_.Prefetch(kept.address[0]);
+      apart_.Prefetch(PlaceOf(kept));
     }
   }
 
@@ -106,6 +99,9 @@ class KeyStore<FlowKey> {
   static constexpr std::uint64_t kApart = std::uint64_t{0x80} << 40;
 
   static bool IsApart(const Kept& kept) { return (kept.numbers & kApart) != 0; }
+  static Pool<Apart>::Index PlaceOf(const Kept& kept) {
+    return static_cast<Pool<Apart>::Index>(kept.addresses);
+  }
 
   Pool<Apart> apart_;
 };

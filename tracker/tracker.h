@@ -173,12 +173,9 @@ class FlowTracker {
   // whole packets.
   template <typename Sink>
   static constexpr bool kGlances = Glances<E> && !WantsPacket<Sink, Flow>;
-  static const Key& KeyOf(const Item& item) {
-    if constexpr (Glances<E>) {
-      return item.glanced ? item.glance.key : item.extracted.key;
-    } else {
-      return item.extracted.key;
-    }
+  static bool KeyIsApart(const Item& item) {
+    return item.glanced ? !item.glance.is_short
+                        : Keys::IsApart(item.extracted.key);
   }
   // Further ahead, a packet does not move the clock alone.
   static constexpr Duration kPlausibleStep = std::chrono::minutes{10};
@@ -214,6 +211,7 @@ class FlowTracker {
     return [this](std::span<const SlotIndex> slots) {
       for (const SlotIndex slot : slots) {
         Fetch(slot);
+        ages_.PrefetchNeighbours(slot);
       }
       for (const SlotIndex slot : slots) {
         index_.Prefetch(HashOf(slot));
@@ -244,13 +242,15 @@ class FlowTracker {
   using NewFlows = std::array<std::size_t, 2>;  // that are TCP, and that not
   void LookUp(Item& item, NewFlows& new_flows);
   static std::uint8_t ProtocolOf(const Item& item) {
-    return item.glanced ? item.glance.key.protocol
-                        : item.extracted.packet.protocol;
+    return item.glanced ? item.glance.protocol : item.extracted.packet.protocol;
   }
   void LookUpAll(std::span<Item> items);
-  bool CarryOn(const Frame& frame, const Item& item);
+  [[nodiscard]] Timestamp QuietUntil() const;
+  bool CarryOn(const Frame& frame, const Item& item, Timestamp quiet,
+               bool looked_up);
   template <typename Sink>
-  void AdvanceInBurst(const Frame& frame, Item& item, Sink& sink);
+  void AdvanceAll(std::span<const Frame> frames, std::span<Item> items,
+                  Sink& sink);
   template <typename Sink>
   void SweepIfDue(Timestamp time, Sink& sink);
   template <typename Sink>

@@ -101,7 +101,8 @@ void FlowTracker<E, State>::PrepareInBurst(const Frame& frame, Item& item) {
     item.glanced = extractor_.TakeGlance(frame, item.glance);
     if (item.glanced) {
       item.result = DecodeResult::kOk;
-      item.hash = hasher_(item.glance.key);
+      item.hash = item.glance.is_short ? hasher_(item.glance.short_key)
+                                       : hasher_(item.glance.long_key);
       index_.Prefetch(item.hash);
       return;
     }
@@ -117,6 +118,9 @@ void FlowTracker<E, State>::LookUp(Item& item, NewFlows& new_flows) {
   item.hint = index_.Guess(item.hash);
   if (item.hint.slot != kNoSlot) {
     Fetch(item.hint.slot);
+    if (!item.glanced) {
+      links_.Prefetch(item.hint.slot);  // it may be the end of the flow
+    }
     return;
   }
   const bool tcp = ProtocolOf(item) == kTcp;
@@ -127,22 +131,31 @@ void FlowTracker<E, State>::LookUp(Item& item, NewFlows& new_flows) {
   ++before;
 }
 
+// Until when no packet moves more than the clock: none is due for a sweep, and
+// none comes so late that its time would be doubted.
+template <Extractor E, typename State>
+Timestamp FlowTracker<E, State>::QuietUntil() const {
+  return suspect_ || sweep_unfinished_
+             ? Timestamp::min()
+             : last_sweep_ + std::min(config_.sweep_interval, kPlausibleStep);
+}
+
 // The packet is counted, if it is one of the many that just carry a
 // conversation on: no event is due, and the clock moves by little. False, and
-// nothing done: it takes Advance().
+// nothing done: it takes Advance(). `quiet` as QuietUntil(), `looked_up` when
+// no flow came or went since LookUp().
 template <Extractor E, typename State>
-bool FlowTracker<E, State>::CarryOn(const Frame& frame, const Item& item) {
-  if (suspect_ || sweep_unfinished_ || frame.time < clock_ ||
-      frame.time - clock_ > kPlausibleStep ||
-      frame.time - last_sweep_ >= config_.sweep_interval) {
+bool FlowTracker<E, State>::CarryOn(const Frame& frame, const Item& item,
+                                    Timestamp quiet, bool looked_up) {
+  if (frame.time < clock_ || frame.time >= quiet ||
+      (looked_up ? item.hint.slot == kNoSlot
+                 : !index_.Holds(item.hash, item.hint))) {
     return false;
   }
   const Glance& glance = item.glance;
-  if (!index_.Holds(item.hash, item.hint)) {
-    return false;
-  }
   Entry& entry = slab_[item.hint.slot];
-  if (!keys_.Same(entry.key, glance.key)) {
+  if (glance.is_short ? !keys_.Same(entry.key, glance.short_key)
+                      : !keys_.Same(entry.key, glance.long_key)) {
     return false;
   }
   FlowCounts& stats = entry.stats;
@@ -154,9 +167,9 @@ bool FlowTracker<E, State>::CarryOn(const Frame& frame, const Item& item) {
        frame.time >= IntervalEnd(stats.interval_start))) {
     return false;
   }
-  if (glance.key.protocol == kTcp ? !connections_[item.hint.slot].AddInOrder(
-                                        side, glance.tcp, stats.history)
-                                  : !stats.history.Has(side, 'd')) {
+  if (glance.protocol == kTcp ? !connections_[item.hint.slot].AddInOrder(
+                                    side, glance.tcp, stats.history)
+                              : !stats.history.Has(side, 'd')) {
     return false;
   }
   counts.CountNext(frame.time, glance.octets, glance.ttl, glance.tcp.flags);
@@ -175,14 +188,14 @@ void FlowTracker<E, State>::LookUpAll(std::span<Item> items) {
     if (item.glanced ||
         (item.result == DecodeResult::kOk && !item.extracted.unsettled)) {
       LookUp(item, new_flows);
-      any_apart = any_apart || Keys::IsApart(KeyOf(item));
+      any_apart = any_apart || KeyIsApart(item);
     }
   }
   if (!any_apart) {
     return;
   }
   for (const Item& item : items) {
-    if (item.hint.slot != kNoSlot && Keys::IsApart(KeyOf(item))) {
+    if (item.hint.slot != kNoSlot && KeyIsApart(item)) {
       keys_.Prefetch(slab_[item.hint.slot].key);
     }
   }
@@ -190,18 +203,25 @@ void FlowTracker<E, State>::LookUpAll(std::span<Item> items) {
 
 template <Extractor E, typename State>
 template <typename Sink>
-void FlowTracker<E, State>::AdvanceInBurst(const Frame& frame, Item& item,
-                                           Sink& sink) {
-  if constexpr (kGlances<Sink>) {
-    if (item.glanced && CarryOn(frame, item)) {
-      return;
+void FlowTracker<E, State>::AdvanceAll(std::span<const Frame> frames,
+                                       std::span<Item> items, Sink& sink) {
+  Timestamp quiet = QuietUntil();
+  bool looked_up = true;
+  for (std::size_t i = 0; i < frames.size(); ++i) {
+    Item& item = items[i];
+    if constexpr (kGlances<Sink>) {
+      if (item.glanced) {
+        if (CarryOn(frames[i], item, quiet, looked_up)) {
+          continue;
+        }
+        extractor_.LookAgain(frames[i], item.glance, item.extracted);
+      }
     }
-    if (item.glanced) {
-      extractor_.LookAgain(frame, item.glance, item.extracted);
+    if (item.result == DecodeResult::kOk) {
+      Advance(frames[i], item, sink);
+      quiet = QuietUntil();
+      looked_up = false;
     }
-  }
-  if (item.result == DecodeResult::kOk) {
-    Advance(frame, item, sink);
   }
 }
 
@@ -220,9 +240,7 @@ void FlowTracker<E, State>::TrackBurst(std::span<const Frame> frames,
       PrepareInBurst<std::remove_reference_t<Sink>>(burst[i], items[i]);
     }
     LookUpAll(items);
-    for (std::size_t i = 0; i < burst.size(); ++i) {
-      AdvanceInBurst(burst[i], items[i], sink);
-    }
+    AdvanceAll(burst, items, sink);
   }
 }
 

@@ -31,12 +31,12 @@ bool IsTaken(const tracker::Frame& frame, tracker::FiveTupleOptions options) {
   }
   EXPECT_EQ(extractor.Extract(frame, whole), DecodeResult::kOk);
   EXPECT_FALSE(whole.unsettled);
-  EXPECT_EQ(glance.key, whole.key);
+  EXPECT_EQ(glance.Key(), whole.key);
   EXPECT_EQ(glance.orientation, whole.orientation);
   EXPECT_EQ(glance.ttl, whole.packet.ttl);
   EXPECT_EQ(glance.octets, whole.packet.octets);
   EXPECT_EQ(glance.tcp.flags, whole.packet.tcp.flags);
-  if (glance.key.protocol == tracker::kTcp) {
+  if (glance.protocol == tracker::kTcp) {
     EXPECT_EQ(glance.tcp, whole.packet.tcp);
   }
   return true;
