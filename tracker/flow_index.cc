@@ -45,6 +45,7 @@ void FlowIndex::Insert(std::uint64_t hash, SlotIndex slot) {
 void FlowIndex::Double() {
   const std::size_t before = mask_ + 1;
   mask_ = before * 2 - 1;
+  buckets_.Populate(before, before);
   std::vector<Bucket> first;
   std::size_t at = 0;
   for (; buckets_[at].Used(); ++at) {

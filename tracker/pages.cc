@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "tracker/pages.h"
 
+#include <algorithm>
 #include <new>
 
 #include <sys/mman.h>
@@ -8,6 +9,7 @@
 namespace tracker {
 namespace {
 
+constexpr std::size_t kSmallPage = 64 << 10;  // or smaller
 constexpr std::size_t kLargePage = 2 << 20;
 
 }  // namespace
@@ -28,6 +30,17 @@ Pages::Pages(std::size_t octets) : octets_(octets) {
     static_cast<void>(madvise(static_cast<std::byte*>(address_) + kLargePage,
                               octets - kLargePage, MADV_HUGEPAGE));
   }
+}
+
+void Pages::Populate(std::size_t from, std::size_t octets) const {
+  if (from >= octets_) {
+    return;
+  }
+  const std::size_t page = from / kSmallPage * kSmallPage;
+  const std::size_t end = std::min(from + octets, octets_);
+  // Only advice, too: kernels before 5.14 do not know it.
+  static_cast<void>(madvise(static_cast<std::byte*>(address_) + page,
+                            end - page, MADV_POPULATE_WRITE));
 }
 
 Pages::~Pages() {

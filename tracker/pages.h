@@ -25,6 +25,9 @@ class Pages {
   ~Pages();
 
   [[nodiscard]] void* Address() const { return address_; }
+  // All of these octets are about to be used: their memory comes now, for less
+  // than it costs page by page. Those behind the end do not count.
+  void Populate(std::size_t from, std::size_t octets) const;
 
  private:
   void Swap(Pages& other) {
@@ -51,6 +54,10 @@ class PageArray {
   }
   const T& operator[](std::size_t at) const {
     return static_cast<const T*>(pages_.Address())[at];
+  }
+  // As Pages::Populate(); of those of `count` that there are.
+  void Populate(std::size_t at, std::size_t count) const {
+    pages_.Populate(at * sizeof(T), count * sizeof(T));
   }
   // There may be no such place.
   [[gnu::always_inline]] void Prefetch(std::size_t at) const {

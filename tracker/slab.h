@@ -35,6 +35,10 @@ class Slab {
   const T& operator[](std::size_t at) const {
     return *std::launder(reinterpret_cast<const T*>(Places() + at));
   }
+  // As Pages::Populate(); of those of `count` that there are.
+  void Populate(std::size_t at, std::size_t count) const {
+    pages_.Populate(at * sizeof(Place), count * sizeof(Place));
+  }
   // Inline always: GCC leaves out a call of what has no effect that it knows.
   [[gnu::always_inline]] void Prefetch(std::size_t at) const {
     for (std::size_t line = 0; line < sizeof(T); line += kLine) {

@@ -229,6 +229,7 @@ class FlowTracker {
                           (std::size_t{0} - (slot < Capacity() ? 1 : 0)));
   }
   Slots& SlotsOf(bool tcp) { return tcp ? tcp_slots_ : other_slots_; }
+  SlotIndex TakeSlot(bool tcp);
   SlotIndex Allocate(const Item& item);
   void Free(SlotIndex slot);
   // After every entry was destroyed: what is left of them, at once.

@@ -50,7 +50,7 @@ void FlowTracker<E, State>::Grow(std::size_t max_flows) {
   const std::optional<Suspect> suspect = suspect_;
   for (; before != kNoSlot; before = links[before].age_next) {
     const bool tcp = entries[before].stats.IsTcp();
-    const SlotIndex slot = SlotsOf(tcp).Take();
+    const SlotIndex slot = TakeSlot(tcp);
     slab_.Construct(slot, std::move(entries[before]));
     entries.Destroy(before);
     if (tcp) {
@@ -182,10 +182,26 @@ void FlowTracker<E, State>::ClearSuspect() {
   FileInRing(suspect.slot);
 }
 
+// The memory of many slots that were never used comes at once, but of the first
+// ones: a tracker may have few flows.
+template <Extractor E, typename State>
+SlotIndex FlowTracker<E, State>::TakeSlot(bool tcp) {
+  constexpr SlotIndex kAtOnce = 1 << 11;
+  const SlotIndex slot = SlotsOf(tcp).Take();
+  if (slot % kAtOnce == 0 && slot > 0 && SlotsOf(tcp).fresh == slot + 1) {
+    slab_.Populate(slot, kAtOnce);
+    links_.Populate(slot, kAtOnce);
+    if (tcp) {
+      connections_.Populate(slot, kAtOnce);
+    }
+  }
+  return slot;
+}
+
 template <Extractor E, typename State>
 SlotIndex FlowTracker<E, State>::Allocate(const Item& item) {
   const bool tcp = item.extracted.packet.protocol == kTcp;
-  const SlotIndex slot = SlotsOf(tcp).Take();
+  const SlotIndex slot = TakeSlot(tcp);
   const Key& key = item.extracted.key;
   slab_.Construct(slot, keys_.Keep(key), make_state_(key));
   if (tcp) {
