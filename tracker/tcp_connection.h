@@ -243,9 +243,10 @@ class TcpConnection {
   Timestamp handshake_step_;
 };
 
-// What the peer has sent may have holes: up to `delivered` it has none.
-inline bool TcpConnection::AddInOrder(Side side, const TcpSegment& segment,
-                                      History& history) {
+// What the peer has sent may have holes: up to `delivered` it has none. Inline
+// always: to call it is a third of the work.
+[[gnu::always_inline]] inline bool TcpConnection::AddInOrder(
+    Side side, const TcpSegment& segment, History& history) {
   const auto index = static_cast<std::size_t>(side);
   End& me = ends_[index];
   End& peer = ends_[1 - index];

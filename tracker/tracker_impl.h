@@ -91,8 +91,7 @@ DecodeResult FlowTracker<E, State>::TrackWithPayload(const Frame& frame,
   return item.result;
 }
 
-// What is known of a frame before it is its turn, and the bucket of its flow on
-// its way.
+// What is known of a frame before it is its turn.
 template <Extractor E, typename State>
 template <typename Sink>
 void FlowTracker<E, State>::PrepareInBurst(const Frame& frame, Item& item) {
@@ -103,13 +102,10 @@ void FlowTracker<E, State>::PrepareInBurst(const Frame& frame, Item& item) {
       item.result = DecodeResult::kOk;
       item.hash = item.glance.is_short ? hasher_(item.glance.short_key)
                                        : hasher_(item.glance.long_key);
-      index_.Prefetch(item.hash);
       return;
     }
   }
-  if (Prepare(frame, item) == DecodeResult::kOk && !item.extracted.unsettled) {
-    index_.Prefetch(item.hash);
-  }
+  Prepare(frame, item);
 }
 
 // The flow, or the place of a new one, on its way.
@@ -226,8 +222,9 @@ void FlowTracker<E, State>::AdvanceAll(std::span<const Frame> frames,
 }
 
 // Three passes, so that the cache misses of a burst overlap: the buckets of all
-// are fetched while the next is decoded, the slots of all while the next is
-// looked up, and the last pass finds both in the cache.
+// are fetched when all are decoded (in a row: on its way into the page tables,
+// a prefetch holds up what is behind it, but not another one), the slots of all
+// while the next is looked up, and the last pass finds both in the cache.
 template <Extractor E, typename State>
 template <typename Sink>
 void FlowTracker<E, State>::TrackBurst(std::span<const Frame> frames,
@@ -238,6 +235,9 @@ void FlowTracker<E, State>::TrackBurst(std::span<const Frame> frames,
     const std::span<Item> items(burst_->data(), burst.size());
     for (std::size_t i = 0; i < burst.size(); ++i) {
       PrepareInBurst<std::remove_reference_t<Sink>>(burst[i], items[i]);
+    }
+    for (const Item& item : items) {
+      index_.Prefetch(item.hash);
     }
     LookUpAll(items);
     AdvanceAll(burst, items, sink);
