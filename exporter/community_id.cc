@@ -5,7 +5,7 @@
 #include <compare>
 #include <cstddef>
 #include <cstdint>
-#include <string_view>
+#include <cstring>
 
 // The functions of 1.1.1, which later versions have, too: what replaced them
 // takes twice as long to set itself up as to digest one block.
@@ -20,6 +20,10 @@ namespace exporter {
 namespace {
 
 using tracker::IpAddress;
+
+// Registers of 16 octets.
+using Pair [[gnu::vector_size(16)]] = std::uint64_t;
+using Octets [[gnu::vector_size(16)]] = std::int8_t;
 
 struct Endpoint {
   IpAddress address;
@@ -48,8 +52,6 @@ class Block {
   }
 
  private:
-  typedef std::uint64_t Pair __attribute__((vector_size(16)));
-
   std::array<Pair, SHA_CBLOCK / sizeof(Pair)> pairs_;
 };
 
@@ -110,7 +112,8 @@ Block BlockFor(const templates::FlowRecord& record) {
              : BlockOf(record, source, destination);
 }
 
-using Digest = std::array<std::uint32_t, 5>;
+// Of 32 bits each.
+using Digest = std::array<std::uint64_t, 5>;
 
 Digest Sha1(const Block& block) {
   SHA_CTX state;
@@ -119,35 +122,42 @@ Digest Sha1(const Block& block) {
   return {state.h0, state.h1, state.h2, state.h3, state.h4};
 }
 
-// The highest bits of a word as letters of RFC 4648 section 4, six each.
-template <std::size_t kLetters>
-void WriteLetters(std::uint64_t bits, char* to) {
-  constexpr std::string_view kAlphabet =
-      "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-  for (std::size_t i = 0; i < kLetters; ++i) {
-    to[i] = kAlphabet[bits >> (58 - 6 * i) & 63];
-  }
+// The low 48 bits as eight numbers of six, the highest first in memory.
+std::uint64_t Sixes(std::uint64_t bits) {
+  bits = (bits & 0xffffff000000) << 8 | (bits & 0xffffff);
+  bits = (bits & 0x00fff00000fff000) << 4 | (bits & 0x00000fff00000fff);
+  bits = (bits & 0x0fc00fc00fc00fc0) << 2 | (bits & 0x003f003f003f003f);
+  return __builtin_bswap64(bits);
 }
 
-// 160 bits are 27 letters, the last of which has four, and a filler.
-void WriteBase64(const Digest& digest, char* to) {
-  const auto [a, b, c, d, e] = digest;
-  const std::uint64_t first = std::uint64_t{a} << 32 | b;
-  const std::uint64_t middle = std::uint64_t{c} << 32 | d;
-  WriteLetters<10>(first, to);
-  WriteLetters<10>(first << 60 | middle >> 4, to + 10);
-  WriteLetters<7>(middle << 56 | std::uint64_t{e} << 24, to + 20);
-  to[27] = '=';
+// Sixteen letters of RFC 4648 section 4, of 48 bits each: every range of them
+// is a step from the one before.
+Octets LettersOf(std::uint64_t first, std::uint64_t second) {
+  const auto six = reinterpret_cast<Octets>(Pair{Sixes(first), Sixes(second)});
+  return six + 'A' + ((six > 25) & ('a' - 'Z' - 1)) +
+         ((six > 51) & ('0' - 'z' - 1)) + ((six > 61) & ('+' - '9' - 1)) +
+         ((six > 62) & ('/' - '+' - 1));
 }
 
 }  // namespace
 
-// In place: a copy would wait for the single letters to reach the memory.
+// "1:", and 160 bits as 27 letters, the last of which has four, and a filler.
+// All of it is made in two registers, as letters behind three that stand for
+// zero: what reads single octets of it would else have to wait, too.
 void AssignCommunityId(templates::FlowRecord& record) {
-  auto& id = record.community_id;
-  id.Assign("1:");
-  WriteBase64(Sha1(BlockFor(record)), id.octets.data() + id.length);
-  id.length = 2 + 28;
+  using Text = decltype(record.community_id);
+  static_assert(sizeof(Text) == 2 * sizeof(Octets) &&
+                offsetof(Text, length) == 0 && offsetof(Text, octets) == 1);
+  constexpr std::uint8_t kLength = 2 + 28;
+  constexpr Octets kBegin = {kLength - 'A', '1' - 'A', ':' - 'A'};
+  constexpr Octets kEnd = {0, 0, 0, 0, 0, 0, 0,         0,
+                           0, 0, 0, 0, 0, 0, '=' - 'A', 0 - 'A'};
+  const auto [a, b, c, d, e] = Sha1(BlockFor(record));
+  const std::array<Octets, 2> text = {
+      LettersOf(a >> 2, a << 46 | b << 14 | c >> 18) + kBegin,
+      LettersOf(c << 30 | d >> 2, d << 46 | e << 14) + kEnd};
+  std::memcpy(static_cast<void*>(&record.community_id), text.data(),
+              sizeof(text));
 }
 
 }  // namespace exporter

@@ -4,11 +4,16 @@
 #include "exporter/community_id.h"
 
 #include <array>
+#include <cstddef>
+#include <cstdint>
+#include <random>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include <arpa/inet.h>
 #include <gtest/gtest.h>
+#include <openssl/evp.h>
 
 #include "tracker/packet.h"
 
@@ -62,6 +67,62 @@ templates::FlowRecord IcmpRecord(std::string_view source,
 std::string IdOf(templates::FlowRecord record) {
   AssignCommunityId(record);
   return std::string(record.community_id.View());
+}
+
+// As the specification has it, of ends in their order, without our shortcuts.
+std::string PlainIdOf(const templates::FlowRecord& record) {
+  const std::size_t skipped = record.ip_version == 4 ? 12 : 0;
+  std::string input(2, '\0');
+  for (const auto& address :
+       {record.source_address, record.destination_address}) {
+    input.append(address.begin() + static_cast<std::ptrdiff_t>(skipped),
+                 address.end());
+  }
+  input += {static_cast<char>(record.protocol), '\0'};
+  if (record.protocol == tracker::kTcp || record.protocol == tracker::kUdp) {
+    for (const std::uint16_t port :
+         {record.source_port, record.destination_port}) {
+      input += {static_cast<char>(port >> 8), static_cast<char>(port)};
+    }
+  }
+  std::array<unsigned char, 20> digest{};
+  EXPECT_EQ(EVP_Digest(input.data(), input.size(), digest.data(), nullptr,
+                       EVP_sha1(), nullptr),
+            1);
+  std::array<unsigned char, 29> letters{};
+  EVP_EncodeBlock(letters.data(), digest.data(), 20);
+  return "1:" + std::string(letters.begin(), letters.end() - 1);
+}
+
+TEST(CommunityId, IsThePlainOneOfWhateverConversation) {
+  std::mt19937 random(1);
+  const auto octet = [&] { return static_cast<std::uint8_t>(random()); };
+  constexpr std::array<std::uint8_t, 4> kProtocols = {tracker::kTcp,
+                                                      tracker::kUdp, 47, 255};
+  for (int round = 0; round < 20000; ++round) {
+    templates::FlowRecord record;
+    record.ip_version = random() % 2 == 0 ? 4 : 6;
+    record.protocol = kProtocols[random() % kProtocols.size()];
+    record.source_address = Address("0.0.0.0");
+    record.destination_address = Address("0.0.0.0");
+    for (std::size_t at = record.ip_version == 4 ? 12 : 0; at < 16; ++at) {
+      record.source_address[at] = octet();
+      record.destination_address[at] = octet();
+    }
+    record.source_address[12] &= 0x7f;
+    record.destination_address[12] |= 0x80;
+    record.source_address[0] &= 0x7f;
+    record.destination_address[0] |= record.ip_version == 4 ? 0 : 0x80;
+    record.source_port = static_cast<std::uint16_t>(random());
+    record.destination_port = static_cast<std::uint16_t>(random());
+    templates::FlowRecord back = record;
+    std::swap(back.source_address, back.destination_address);
+    std::swap(back.source_port, back.destination_port);
+
+    const std::string id = PlainIdOf(record);
+    ASSERT_EQ(IdOf(record), id);
+    ASSERT_EQ(IdOf(back), id);
+  }
 }
 
 TEST(CommunityId, OfTcpIsThePublishedOne) {
