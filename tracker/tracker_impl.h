@@ -175,25 +175,24 @@ bool FlowTracker<E, State>::CarryOn(const Frame& frame, const Item& item,
   return true;
 }
 
-// All that are settled, and then the addresses that are kept apart.
+// All that are settled, and then those whose keys are kept apart.
 template <Extractor E, typename State>
 void FlowTracker<E, State>::LookUpAll(std::span<Item> items) {
   NewFlows new_flows{};
-  bool any_apart = false;
+  std::array<const Item*, kBurst> apart{};
+  std::size_t count = 0;
   for (Item& item : items) {
     if (item.glanced ||
         (item.result == DecodeResult::kOk && !item.extracted.unsettled)) {
       LookUp(item, new_flows);
-      any_apart = any_apart || KeyIsApart(item);
+      // No branch: which version of IP comes next is anybody's guess.
+      apart[count] = &item;
+      count += static_cast<std::size_t>(KeyIsApart(item)) &
+               static_cast<std::size_t>(item.hint.slot != kNoSlot);
     }
   }
-  if (!any_apart) {
-    return;
-  }
-  for (const Item& item : items) {
-    if (item.hint.slot != kNoSlot && KeyIsApart(item)) {
-      keys_.Prefetch(slab_[item.hint.slot].key);
-    }
+  for (const Item* item : std::span(apart).first(count)) {
+    keys_.Prefetch(slab_[item->hint.slot].key);
   }
 }
 
