@@ -2,25 +2,23 @@
 // A fixed number of objects of one type, lent and taken back.
 #pragma once
 
-#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <type_traits>
 #include <utility>
-#include <vector>
 
+#include "tracker/free_places.h"
 #include "tracker/slab.h"
 
 namespace tracker {
 
-// What was never lent costs address space only. What was returned last is lent
-// first, because it is still in the cache.
+// What was never lent costs address space only.
 template <typename T>
 class Pool {
  public:
   static_assert(std::is_trivially_copyable_v<T> &&
                 std::is_trivially_destructible_v<T>);
-  using Index = std::uint32_t;
+  using Index = FreePlaces::Index;
   static constexpr Index kNone = 0xffffffff;
 
   explicit Pool(std::size_t capacity) { Grow(capacity); }
@@ -28,42 +26,34 @@ class Pool {
   // Room for more of them; what is lent keeps its index.
   void Grow(std::size_t capacity) {
     Slab<T> slab(capacity);
-    for (Index at = 0; at < fresh_; ++at) {
+    for (Index at = 0; at < Fresh(); ++at) {
       slab.Construct(at, slab_[at]);
     }
     slab_ = std::move(slab);
-    returned_.reserve(capacity);
+    free_.Reserve(capacity);
   }
 
   // A new T, or kNone when all are lent.
   Index Lend() {
-    Index index = fresh_;
-    if (!returned_.empty()) {
-      index = returned_.back();
-      returned_.pop_back();
-    } else if (fresh_ < slab_.Capacity()) {
-      ++fresh_;
-    } else {
+    if (free_.OnlyFresh() && Fresh() == slab_.Capacity()) {
       return kNone;
     }
+    const Index index = free_.Take();
     slab_.Construct(index);
     return index;
   }
   // `index` becomes kNone; nothing happens if it is.
   void Return(Index& index) {
     if (index != kNone) {
-      returned_.push_back(std::exchange(index, kNone));
+      free_.GiveBack(std::exchange(index, kNone));
     }
   }
 
   // Those before it were lent at some time.
-  [[nodiscard]] Index Fresh() const { return fresh_; }
+  [[nodiscard]] Index Fresh() const { return free_.Fresh(); }
 
   // None is lent any more.
-  void Clear() {
-    returned_.clear();
-    fresh_ = 0;
-  }
+  void Clear() { free_.Reset(0); }
 
   T& operator[](Index index) { return slab_[index]; }
   const T& operator[](Index index) const { return slab_[index]; }
@@ -73,8 +63,7 @@ class Pool {
 
  private:
   Slab<T> slab_;
-  std::vector<Index> returned_;
-  Index fresh_ = 0;  // from here on, none was ever lent
+  FreePlaces free_;
 };
 
 }  // namespace tracker

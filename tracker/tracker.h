@@ -36,6 +36,7 @@
 #include "tracker/expiry.h"
 #include "tracker/extractor.h"
 #include "tracker/flow_index.h"
+#include "tracker/free_places.h"
 #include "tracker/gap_tracker.h"
 #include "tracker/interned.h"
 #include "tracker/key_store.h"
@@ -127,26 +128,6 @@ class FlowTracker {
   static constexpr std::size_t kRings = 4;
   using Keys = KeyStore<Key>;
 
-  // Those of TCP are the first max_flows, those of the others as many behind
-  // them, so that what only TCP has costs the others nothing.
-  struct Slots {
-    SlotIndex fresh = 0;           // never used, and those behind it
-    std::vector<SlotIndex> freed;  // used, and free again
-
-    // The next but `skip`, if none is freed before. There may be none.
-    [[nodiscard]] std::size_t Next(std::size_t skip) const {
-      return skip < freed.size() ? freed[freed.size() - 1 - skip]
-                                 : fresh + (skip - freed.size());
-    }
-    SlotIndex Take() {
-      if (freed.empty()) {
-        return fresh++;
-      }
-      const SlotIndex slot = freed.back();
-      freed.pop_back();
-      return slot;
-    }
-  };
   using Contexts = Interned<LinkContext>;
   struct Entry {
     Entry(const typename Keys::Kept& kept_key, State user_state)
@@ -228,7 +209,7 @@ class FlowTracker {
     connections_.Prefetch(slot &
                           (std::size_t{0} - (slot < Capacity() ? 1 : 0)));
   }
-  Slots& SlotsOf(bool tcp) { return tcp ? tcp_slots_ : other_slots_; }
+  FreePlaces& SlotsOf(bool tcp) { return tcp ? tcp_slots_ : other_slots_; }
   SlotIndex TakeSlot(bool tcp);
   SlotIndex Allocate(const Item& item);
   void Free(SlotIndex slot);
@@ -309,8 +290,10 @@ class FlowTracker {
   std::vector<RecencyRing> rings_;  // by Ring
   Duration shortest_timeout_{};     // of flows that are not closed
   AgeList ages_{links_};
-  Slots tcp_slots_;
-  Slots other_slots_;
+  // Slots of TCP are the first max_flows, those of the others as many behind
+  // them, so that what only TCP has costs the others nothing.
+  FreePlaces tcp_slots_;
+  FreePlaces other_slots_;
   std::size_t flow_count_ = 0;
 
   Timestamp clock_;

@@ -38,8 +38,8 @@ void FlowTracker<E, State>::Grow(std::size_t max_flows) {
   keys_.Grow(max_flows);
   contexts_.Grow(max_flows);
   rares_.Grow(max_flows);
-  tcp_slots_.freed.reserve(max_flows);
-  other_slots_.freed.reserve(max_flows);
+  tcp_slots_.Reserve(max_flows);
+  other_slots_.Reserve(max_flows);
   index_.Reserve(max_flows);
 
   std::swap(slab_, entries);
@@ -187,8 +187,10 @@ void FlowTracker<E, State>::ClearSuspect() {
 template <Extractor E, typename State>
 SlotIndex FlowTracker<E, State>::TakeSlot(bool tcp) {
   constexpr SlotIndex kAtOnce = 1 << 11;
-  const SlotIndex slot = SlotsOf(tcp).Take();
-  if (slot % kAtOnce == 0 && slot > 0 && SlotsOf(tcp).fresh == slot + 1) {
+  FreePlaces& slots = SlotsOf(tcp);
+  const bool fresh = slots.OnlyFresh();
+  const SlotIndex slot = slots.Take();
+  if (fresh && slot > 0 && slot % kAtOnce == 0) {
     slab_.Populate(slot, kAtOnce);
     links_.Populate(slot, kAtOnce);
     if (tcp) {
@@ -230,7 +232,7 @@ void FlowTracker<E, State>::Free(SlotIndex slot) {
   index_.Erase(HashOf(slot), slot);
   keys_.Forget(entry.key);
   contexts_.Drop(entry.context);
-  SlotsOf(entry.stats.IsTcp()).freed.push_back(slot);
+  SlotsOf(entry.stats.IsTcp()).GiveBack(slot);
   slab_.Destroy(slot);
   --flow_count_;
 }
@@ -253,10 +255,8 @@ void FlowTracker<E, State>::FreeAll() {
 
 template <Extractor E, typename State>
 void FlowTracker<E, State>::FreeSlots(std::size_t max_flows) {
-  tcp_slots_.freed.clear();
-  other_slots_.freed.clear();
-  tcp_slots_.fresh = 0;
-  other_slots_.fresh = static_cast<SlotIndex>(max_flows);
+  tcp_slots_.Reset(0);
+  other_slots_.Reset(static_cast<SlotIndex>(max_flows));
 }
 
 }  // namespace tracker
