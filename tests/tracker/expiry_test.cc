@@ -2,12 +2,16 @@
 #include "tracker/expiry.h"
 
 #include <algorithm>
+#include <array>
 #include <chrono>
 #include <cstdint>
+#include <iterator>
+#include <list>
 #include <map>
 #include <random>
 #include <set>
 #include <span>
+#include <utility>
 #include <vector>
 
 #include <gmock/gmock.h>
@@ -304,6 +308,70 @@ TEST_P(RecencyRingModel, ExpiresWhatANaiveListExpires) {
         break;
     }
   }
+}
+
+// Within a tick, a slot is filed past 32 younger ones at most.
+class WalkedList {
+ public:
+  void File(SlotIndex slot, Duration at) {
+    auto place = list_.end();
+    for (int step = 0;
+         step < 32 && place != list_.begin() && std::prev(place)->second > at;
+         ++step) {
+      --place;
+    }
+    list_.insert(place, {slot, at});
+  }
+  void Remove(SlotIndex slot) {
+    list_.remove_if([&](const auto& filed) { return filed.first == slot; });
+  }
+  [[nodiscard]] std::vector<SlotIndex> Slots() const {
+    std::vector<SlotIndex> slots;
+    for (const auto& [slot, at] : list_) {
+      slots.push_back(slot);
+    }
+    return slots;
+  }
+
+ private:
+  std::list<std::pair<SlotIndex, Duration>> list_;
+};
+
+TEST_P(RecencyRingModel, FilesWithinATickAsIfItWalkedFromTheEnd) {
+  constexpr Duration kTimeout{std::int64_t{2048} << 30};
+  constexpr Duration kTick{std::int64_t{1} << 30};
+  // The first two whole ones behind kStart.
+  const Duration begin = kTick - kStart.time_since_epoch() % kTick;
+  std::mt19937 random(GetParam());
+  const auto below = [&](std::uint32_t limit) {
+    return static_cast<std::uint32_t>(random()) % limit;
+  };
+  Ring ring(kTimeout);
+  std::array<WalkedList, 2> model;
+  std::vector<int> ticks(1000, -1);
+  // Mostly early or late in a tick, and seldom taken out: the walks get long.
+  for (int step = 0; step < 20'000; ++step) {
+    const SlotIndex slot = below(1000);
+    int& tick = ticks[slot];
+    if (tick >= 0) {
+      if (below(3) == 0) {
+        ring.Remove(slot);
+        model[static_cast<std::size_t>(tick)].Remove(slot);
+        tick = -1;
+      }
+      continue;
+    }
+    tick = static_cast<int>(below(2));
+    const Duration within{below(4) == 0 ? below(1000) : 500 + below(8)};
+    const Duration at = begin + tick * kTick + within;
+    ring.File(slot, at);
+    model[static_cast<std::size_t>(tick)].File(slot, at);
+  }
+
+  std::vector<SlotIndex> expected = model[0].Slots();
+  const std::vector<SlotIndex> later = model[1].Slots();
+  expected.insert(expected.end(), later.begin(), later.end());
+  EXPECT_EQ(ring.Advance(begin + 2 * kTick), expected);
 }
 
 TEST_P(RecencyRingModel, OldestIsWithinATickOfTheLeastRecentlySeen) {
