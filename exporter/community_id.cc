@@ -6,6 +6,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
+#include <utility>
 
 // The functions of 1.1.1, which later versions have, too: what replaced them
 // takes twice as long to set itself up as to digest one block.
@@ -52,7 +53,7 @@ class Block {
   }
 
  private:
-  std::array<Pair, SHA_CBLOCK / sizeof(Pair)> pairs_;
+  std::array<Pair, SHA_CBLOCK / sizeof(Pair)> pairs_{};
 };
 
 bool HasPorts(std::uint8_t protocol) {
@@ -107,9 +108,10 @@ Block BlockFor(const templates::FlowRecord& record) {
     source.port = type;
     destination.port = counterpart.value_or(code);
   }
-  return !one_way && destination < source
-             ? BlockOf(record, destination, source)
-             : BlockOf(record, source, destination);
+  if (!one_way && destination < source) {
+    std::swap(source, destination);
+  }
+  return BlockOf(record, source, destination);
 }
 
 // Of 32 bits each.

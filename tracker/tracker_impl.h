@@ -205,10 +205,10 @@ void FlowTracker<E, State>::AdvanceAll(std::span<const Frame> frames,
   for (std::size_t i = 0; i < frames.size(); ++i) {
     Item& item = items[i];
     if constexpr (kGlances<Sink>) {
+      if (item.glanced && CarryOn(frames[i], item, quiet, looked_up)) {
+        continue;
+      }
       if (item.glanced) {
-        if (CarryOn(frames[i], item, quiet, looked_up)) {
-          continue;
-        }
         extractor_.LookAgain(frames[i], item.glance, item.extracted);
       }
     }
