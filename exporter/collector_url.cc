@@ -7,9 +7,9 @@
 #include <functional>
 #include <string_view>
 
-#include <arpa/inet.h>
 #include <net/if.h>
 
+#include "exporter/loopback.h"
 #include "exporter/setup_error.h"
 #include "templates/element.h"
 
@@ -254,17 +254,6 @@ void SetAuthority(CollectorUrl& url, std::string_view authority) {
   if (has_port) {
     url.port = std::to_string(Number(url, "port", port, 1, 65535));
   }
-}
-
-// By its name alone, which is never another host's (RFC 6761 section 6.3).
-bool IsLoopback(const std::string& host) {
-  in_addr v4{};
-  in6_addr v6{};
-  return host == "localhost" ||
-         (inet_pton(AF_INET, host.c_str(), &v4) == 1 &&
-          ntohl(v4.s_addr) >> 24 == IN_LOOPBACKNET) ||
-         (inet_pton(AF_INET6, host.c_str(), &v6) == 1 &&
-          IN6_IS_ADDR_LOOPBACK(&v6));
 }
 
 std::uint16_t DefaultOctets(const CollectorUrl& url) {

@@ -8,10 +8,10 @@
 #include <system_error>
 #include <utility>
 
-#include <arpa/inet.h>
 #include <netinet/in.h>
 #include <sys/socket.h>
 
+#include "exporter/loopback.h"
 #include "exporter/setup_error.h"
 
 namespace exporter {
@@ -142,11 +142,7 @@ bool IsLoopbackName(std::string_view host) {
     host.remove_prefix(5);
     return host.empty() || host.front() == ':';
   }
-  const std::string name(host.substr(0, host.find(':')));
-  in_addr address{};
-  return name == "localhost" ||
-         (inet_pton(AF_INET, name.c_str(), &address) == 1 &&
-          ntohl(address.s_addr) >> 24 == IN_LOOPBACKNET);
+  return IsLoopback(std::string(host.substr(0, host.find(':'))));
 }
 
 }  // namespace exporter

@@ -10,6 +10,7 @@
 #include <arpa/inet.h>
 #include <netinet/in.h>
 
+#include "exporter/loopback.h"
 #include "exporter/setup_error.h"
 
 namespace exporter {
@@ -58,7 +59,7 @@ ListenAddress ParseListenAddress(const std::string& text) {
     if (inet_pton(AF_INET6, host.c_str(), &address.sin6_addr) != 1) {
       Refuse(text);
     }
-    listen.loopback = IN6_IS_ADDR_LOOPBACK(&address.sin6_addr) != 0;
+    listen.loopback = IsLoopback(host);
     Store(address, listen);
     return listen;
   }
@@ -69,7 +70,7 @@ ListenAddress ParseListenAddress(const std::string& text) {
                 &address.sin_addr) != 1) {
     Refuse(text);
   }
-  listen.loopback = ntohl(address.sin_addr.s_addr) >> 24 == IN_LOOPBACKNET;
+  listen.loopback = IsLoopback(host);
   Store(address, listen);
   return listen;
 }

@@ -68,4 +68,18 @@ struct IpAddress {
   }
 };
 
+// The first where `mask` is 0, the second where all its bits are set: no
+// branch, as which direction of a conversation comes next is anybody's guess.
+constexpr std::uint64_t Choose(std::uint64_t mask, std::uint64_t one,
+                               std::uint64_t two) {
+  return one ^ ((one ^ two) & mask);
+}
+inline IpAddress Choose(std::uint64_t mask, const IpAddress& one,
+                        const IpAddress& two) {
+  IpAddress chosen;
+  chosen.SetHalves(Choose(mask, one.Half(0), two.Half(0)),
+                   Choose(mask, one.Half(1), two.Half(1)));
+  return chosen;
+}
+
 }  // namespace tracker

@@ -13,20 +13,7 @@ std::uint64_t RandomWord(std::random_device& device) {
   return static_cast<std::uint64_t>(device()) << 32 | device();
 }
 
-// The first where `mask` is 0, the second where all its bits are set.
-std::uint64_t Choose(std::uint64_t mask, std::uint64_t one, std::uint64_t two) {
-  return one ^ ((one ^ two) & mask);
-}
-IpAddress Choose(std::uint64_t mask, const IpAddress& one,
-                 const IpAddress& two) {
-  IpAddress chosen;
-  chosen.SetHalves(Choose(mask, one.Half(0), two.Half(0)),
-                   Choose(mask, one.Half(1), two.Half(1)));
-  return chosen;
-}
-
-// 1 if the source has to come second, else 0. Numbers and masks, no branches:
-// which direction of a conversation comes next is anybody's guess.
+// 1 if the source has to come second, else 0; no branches, as in Choose().
 std::uint64_t IsTurned(const Packet& packet, IcmpPorts ports) {
   const auto greater =
       static_cast<std::uint64_t>(packet.source > packet.destination);

@@ -29,11 +29,9 @@ void AssignIpv4Ends(const std::uint8_t* from, const std::uint8_t* ports,
       std::uint64_t{Load32(from)} << 16 | Load16(ports);
   const std::uint64_t destination =
       std::uint64_t{Load32(to)} << 16 | Load16(ports + 2);
-  // Masks, no branches: which direction comes next is anybody's guess.
   const std::uint64_t turned = source > destination ? 1 : 0;
-  const std::uint64_t difference = (source ^ destination) & (0 - turned);
-  const std::uint64_t first = source ^ difference;
-  const std::uint64_t second = destination ^ difference;
+  const std::uint64_t first = Choose(0 - turned, source, destination);
+  const std::uint64_t second = Choose(0 - turned, destination, source);
   const auto address = [](std::uint64_t end) {
     return std::uint64_t{
         __builtin_bswap32(static_cast<std::uint32_t>(end >> 16))};
@@ -46,35 +44,27 @@ void AssignIpv4Ends(const std::uint8_t* from, const std::uint8_t* ports,
       vlan);
 }
 
-// By halves: a whole address would wait for both of them to be stored.
 void AssignIpv6Ends(const std::uint8_t* from, const std::uint8_t* ports,
                     std::uint8_t protocol, std::uint16_t vlan, Glance& out) {
   const IpAddress source = layers::Ipv6At(from);
   const IpAddress destination = layers::Ipv6At(from + 16);
-  const std::uint32_t source_port = Load16(ports);
-  const std::uint32_t destination_port = Load16(ports + 2);
+  const std::uint16_t source_port = Load16(ports);
+  const std::uint16_t destination_port = Load16(ports + 2);
   const std::uint64_t turned =
       source > destination ||
               (source == destination && source_port > destination_port)
           ? 1
           : 0;
   const std::uint64_t mask = 0 - turned;
-  const auto difference = [&](std::size_t half) {
-    return (source.Half(half) ^ destination.Half(half)) & mask;
-  };
-  const std::uint64_t first = difference(0);
-  const std::uint64_t second = difference(1);
-  const auto port =
-      static_cast<std::uint32_t>((source_port ^ destination_port) & mask);
   out.is_short = false;
   out.orientation = static_cast<Orientation>(turned);
   FlowKey& key = out.long_key;
-  key.address[0].SetHalves(source.Half(0) ^ first, source.Half(1) ^ second);
-  key.address[1].SetHalves(destination.Half(0) ^ first,
-                           destination.Half(1) ^ second);
+  key.address = {Choose(mask, source, destination),
+                 Choose(mask, destination, source)};
   key.SetNumbers(
-      FlowKey::NumbersOf((source_port ^ port) | (destination_port ^ port) << 16,
-                         protocol, 6, vlan));
+      {static_cast<std::uint16_t>(Choose(mask, source_port, destination_port)),
+       static_cast<std::uint16_t>(Choose(mask, destination_port, source_port))},
+      protocol, 6, vlan);
   key.tunnel_id = 0;
 }
 

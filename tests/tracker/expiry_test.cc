@@ -349,7 +349,7 @@ TEST_P(RecencyRingModel, FilesWithinATickAsIfItWalkedFromTheEnd) {
   Ring ring(kTimeout);
   std::array<WalkedList, 2> model;
   std::vector<int> ticks(1000, -1);
-  // Mostly early or late in a tick, and seldom taken out: the walks get long.
+  // Most at nearly the same time, and others anywhere: walks of all lengths.
   for (int step = 0; step < 20'000; ++step) {
     const SlotIndex slot = below(1000);
     int& tick = ticks[slot];
