@@ -31,7 +31,7 @@ class Ring {
     const std::size_t tail = tail_.load(std::memory_order_relaxed);
     return tail - head_.load(std::memory_order_acquire) == places_.size()
                ? nullptr
-               : &places_[tail & mask_];
+               : &places_[tail & mask_].value;
   }
   void Commit() {
     const std::size_t tail = tail_.load(std::memory_order_relaxed) + 1;
@@ -68,7 +68,7 @@ class Ring {
       return nullptr;
     }
     Fetch<kToRead>(next_ + kAhead);
-    return &places_[next_ & mask_];
+    return &places_[next_ & mask_].value;
   }
   // The producer hears of it when some have come together, and when Front()
   // finds no more.
@@ -89,10 +89,25 @@ class Ring {
  private:
   static constexpr std::size_t kBatch = 256;
   static constexpr std::size_t kGiveBack = 64;
-  static constexpr std::size_t kAhead = 2;
+  static constexpr std::size_t kAhead = 4;
   static constexpr std::size_t kLine = 64;
   enum Purpose : int { kToRead, kToWrite };
 
+  // No two share a line.
+  struct alignas(kLine) Place {
+    T value;
+  };
+
+  // With the right to write, which the processor would have to ask the other
+  // thread's for as soon as it does. GCC has it only where every processor of
+  // the target knows it; those that do not take it for nothing.
+  static void PrefetchToWrite(const std::byte* line) {
+#ifdef __x86_64__
+    asm volatile("prefetchw %0" : : "m"(*line));
+#else
+    __builtin_prefetch(line, 1);
+#endif
+  }
   // The other thread's processor had it last. What is far behind in a place is
   // seldom used.
   template <Purpose kPurpose>
@@ -101,7 +116,11 @@ class Ring {
     const auto* place =
         reinterpret_cast<const std::byte*>(&places_[position & mask_]);
     for (std::size_t at = 0; at < kOctets; at += kLine) {
-      __builtin_prefetch(place + at, kPurpose);
+      if constexpr (kPurpose == kToWrite) {
+        PrefetchToWrite(place + at);
+      } else {
+        __builtin_prefetch(place + at);
+      }
     }
   }
 
@@ -115,7 +134,7 @@ class Ring {
     return tail_.load() - head_.load() <= places_.size() / 2;
   }
 
-  std::vector<T> places_;
+  std::vector<Place> places_;
   std::size_t mask_;
   Doorbell& consumer_;
   Doorbell producer_;
