@@ -72,7 +72,14 @@ struct SideStats {
   }
   // One packet more. Answers whether it is the side's first in the flow.
   bool Count(const Packet& packet);
-  // The same for one that is not the first of the interval.
+  // The same for the first of the interval, and for another.
+  struct FirstPacket {
+    std::uint32_t octets = 0;
+    std::uint8_t class_of_service = 0;
+    std::uint8_t ttl = 0;
+    std::uint8_t tcp_flags = 0;
+  };
+  void CountFirst(Timestamp time, const FirstPacket& packet);
   void CountNext(Timestamp time, std::uint32_t ip_octets, std::uint8_t ttl,
                  std::uint8_t tcp_flags);
   // Another interval begins.
@@ -107,16 +114,11 @@ struct SideStats {
 };
 static_assert(sizeof(SideStats) == 32);
 
-// What a packet of whatever protocol touches.
-struct FlowCounts {
-  // Index with a Side. Initiator: the sender of the first packet, or who the
-  // direction evidence names, if the tracker is configured to use it.
-  std::array<SideStats, 2> sides;
-
+// What every packet looks at.
+struct FlowHead {
   // By the tracker's clock: what the idle timeout (or, once closed, the linger)
-  // and the active timeout count from.
+  // counts from.
   Timestamp idle_since;
-  Timestamp interval_start;
 
   std::uint64_t id : 48 = 0;  // 1, 2, ... in order of creation
   std::uint64_t protocol : 8 = 0;
@@ -133,15 +135,6 @@ struct FlowCounts {
   void SetId(std::uint64_t number) {
     id = number & ((std::uint64_t{1} << 48) - 1);
   }
-  [[nodiscard]] const SideStats& Of(Side side) const {
-    return sides[static_cast<std::size_t>(side)];
-  }
-  [[nodiscard]] std::uint64_t Packets() const {
-    return std::uint64_t{sides[0].packets} + sides[1].packets;
-  }
-  [[nodiscard]] std::uint64_t Octets() const {
-    return std::uint64_t{sides[0].octets} + sides[1].octets;
-  }
   // Index into the key's address and port for a side.
   [[nodiscard]] std::size_t Endpoint(Side side) const {
     return (side == Side::kInitiator) ==
@@ -156,13 +149,28 @@ struct FlowCounts {
 };
 
 // All of it, brought together.
-struct FlowStats : FlowCounts {
+struct FlowStats : FlowHead {
+  // Index with a Side. Initiator: the sender of the first packet, or who the
+  // direction evidence names, if the tracker is configured to use it.
+  std::array<SideStats, 2> sides;
+  // By the tracker's clock: what the active timeout counts from.
+  Timestamp interval_start;
   MacAddress initiator_mac{};  // as in the first packet; zero without MACs
   MacAddress responder_mac{};
   // Of each side's first packet in the flow; 0: untagged.
   std::array<std::uint16_t, 2> vlan_id{};
   std::uint32_t interface = 0;
   TcpConnection tcp;  // of another protocol, one without segments
+
+  [[nodiscard]] const SideStats& Of(Side side) const {
+    return sides[static_cast<std::size_t>(side)];
+  }
+  [[nodiscard]] std::uint64_t Packets() const {
+    return std::uint64_t{sides[0].packets} + sides[1].packets;
+  }
+  [[nodiscard]] std::uint64_t Octets() const {
+    return std::uint64_t{sides[0].octets} + sides[1].octets;
+  }
 };
 
 // Microseconds since 1970, as SideStats has them. What was before was then.
@@ -194,20 +202,28 @@ inline void SideStats::CountNext(Timestamp time, std::uint32_t ip_octets,
         std::max(micros, last & ~kLowOctet) | (last & kLowOctet) | tcp_flags);
 }
 
+inline void SideStats::CountFirst(Timestamp time, const FirstPacket& packet) {
+  const bool first = seen == 0;
+  const std::uint64_t flags = packet.tcp_flags;
+  const std::uint64_t ttl = packet.ttl;
+  const std::uint64_t micros = Microseconds(time) << 8;
+  Store(kOctets, std::uint64_t{packet.octets} << 8 | packet.class_of_service);
+  Store(kPackets,
+        kOnePacket | (first ? kSeen | kBegan : kSeen) | ttl << 8 | ttl);
+  Store(kFirstSeen, micros | (first ? flags : initial_tcp_flags));
+  Store(kLastSeen, micros | (first ? 0 : flags));
+}
+
 inline bool SideStats::Count(const Packet& packet) {
   if (packets != 0) {
     CountNext(packet.time, packet.octets, packet.ttl, packet.tcp.flags);
     return false;
   }
   const bool first = seen == 0;
-  const std::uint64_t flags = packet.tcp.flags;
-  const std::uint64_t ttl = packet.ttl;
-  const std::uint64_t micros = Microseconds(packet.time) << 8;
-  Store(kOctets, std::uint64_t{packet.octets} << 8 | packet.class_of_service);
-  Store(kPackets,
-        kOnePacket | (first ? kSeen | kBegan : kSeen) | ttl << 8 | ttl);
-  Store(kFirstSeen, micros | (first ? flags : initial_tcp_flags));
-  Store(kLastSeen, micros | (first ? 0 : flags));
+  CountFirst(packet.time, {.octets = packet.octets,
+                           .class_of_service = packet.class_of_service,
+                           .ttl = packet.ttl,
+                           .tcp_flags = packet.tcp.flags});
   return first;
 }
 

@@ -28,6 +28,8 @@ enum TcpFlag : std::uint8_t {
   kRst = 0x04,
   kPsh = 0x08,
   kAck = 0x10,
+  kEce = 0x40,  // RFC 3168 section 6.1
+  kCwr = 0x80,
 };
 
 struct TcpSegment {
@@ -38,6 +40,12 @@ struct TcpSegment {
   std::uint8_t flags = 0;            // TcpFlag
   bool continuation = false;         // a later fragment of a segment
   bool complete = false;  // the fixed header was captured and makes sense
+
+  // A SYN with nothing else to tell.
+  [[nodiscard]] bool OnlyOpens() const {
+    return (flags & (kSyn | kFin | kRst | kAck)) == kSyn &&
+           payload_octets == 0 && window != 0;
+  }
 
   bool operator==(const TcpSegment&) const = default;
 };
@@ -90,6 +98,11 @@ struct Packet {
   // The overlay network that a tunnel carried it in, as in the element
   // layer2SegmentId: kind << 56 | id. 0: none.
   std::uint64_t segment_id = 0;
+
+  // As in FlowHead.
+  [[nodiscard]] std::uint16_t IcmpTypeCode() const {
+    return static_cast<std::uint16_t>(icmp_type << 8 | icmp_code);
+  }
 
   bool operator==(const Packet&) const = default;
 };

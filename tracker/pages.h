@@ -8,6 +8,13 @@
 
 namespace tracker {
 
+// Places of an array that is taken from its start, whose memory comes at once;
+// but of the first ones: there may be few.
+inline constexpr std::size_t kPlacesAtOnce = 1 << 11;
+constexpr bool IsAhead(std::size_t place) {
+  return place > 0 && place % kPlacesAtOnce == 0;
+}
+
 // Zeroed memory from the operating system, in large pages where it has them: a
 // look-up in millions of flows otherwise misses the TLB, too. What is never
 // touched costs address space, not memory.
@@ -58,6 +65,12 @@ class PageArray {
   // As Pages::Populate(); of those of `count` that there are.
   void Populate(std::size_t at, std::size_t count) const {
     pages_.Populate(at * sizeof(T), count * sizeof(T));
+  }
+  // `at` is about to be used, the first time; so are those behind it.
+  void PopulateAhead(std::size_t at) const {
+    if (IsAhead(at)) {
+      Populate(at, kPlacesAtOnce);
+    }
   }
   // There may be no such place.
   [[gnu::always_inline]] void Prefetch(std::size_t at) const {

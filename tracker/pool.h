@@ -38,7 +38,11 @@ class Pool {
     if (free_.OnlyFresh() && Fresh() == slab_.Capacity()) {
       return kNone;
     }
+    const bool fresh = free_.OnlyFresh();
     const Index index = free_.Take();
+    if (fresh) {
+      slab_.PopulateAhead(index);
+    }
     slab_.Construct(index);
     return index;
   }
@@ -57,7 +61,8 @@ class Pool {
 
   T& operator[](Index index) { return slab_[index]; }
   const T& operator[](Index index) const { return slab_[index]; }
-  [[gnu::always_inline]] void Prefetch(Index index) const {
+  // There may be no such place.
+  [[gnu::always_inline]] void Prefetch(std::size_t index) const {
     slab_.Prefetch(index);
   }
 

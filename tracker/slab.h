@@ -35,9 +35,11 @@ class Slab {
   const T& operator[](std::size_t at) const {
     return *std::launder(reinterpret_cast<const T*>(Places() + at));
   }
-  // As Pages::Populate(); of those of `count` that there are.
-  void Populate(std::size_t at, std::size_t count) const {
-    pages_.Populate(at * sizeof(Place), count * sizeof(Place));
+  // `at` is about to be used, the first time; so are those behind it.
+  void PopulateAhead(std::size_t at) const {
+    if (IsAhead(at)) {
+      pages_.Populate(at * sizeof(Place), kPlacesAtOnce * sizeof(Place));
+    }
   }
   // Inline always: GCC leaves out a call of what has no effect that it knows.
   [[gnu::always_inline]] void Prefetch(std::size_t at) const {
@@ -51,9 +53,9 @@ class Slab {
 
  private:
   static constexpr std::size_t kLine = 64;
-  // Large ones in lines of their own, so that one miss fewer fetches them.
+  // Those that fill lines have them for themselves: one miss fewer.
   static constexpr std::size_t kAlignment =
-      sizeof(T) < kLine ? alignof(T) : std::max(alignof(T), kLine);
+      sizeof(T) % kLine != 0 ? alignof(T) : std::max(alignof(T), kLine);
 
   struct alignas(kAlignment) Place {
     std::byte octets[sizeof(T)];

@@ -484,26 +484,25 @@ bool TcpConnection::CompletesHandshake(Side side,
              0;
 }
 
-void TcpConnection::Begin(const TcpSegment& segment, Timestamp time,
-                          History& history, RareLoan& rare) {
-  ends_[0] = {.start_sequence = segment.sequence,
-              .next_sequence = segment.sequence + 1,
-              .acknowledged = segment.sequence,
-              .delivered = segment.sequence + 1};
-  states_[0].Become(Endpoint::kSynSent);
-  states_[0].handshake_begun = true;
-  handshake_step_ = time;
-  history.AddOnce(Side::kInitiator, 's', rare);
+TcpConnection TcpConnection::AfterSyn(std::uint32_t sequence, Timestamp time) {
+  TcpConnection connection;
+  connection.ends_[0] = {.start_sequence = sequence,
+                         .next_sequence = sequence + 1,
+                         .acknowledged = sequence,
+                         .delivered = sequence + 1};
+  connection.states_[0].Become(Endpoint::kSynSent);
+  connection.states_[0].handshake_begun = true;
+  connection.handshake_step_ = time;
+  return connection;
 }
 
 TcpConnection::Outcome TcpConnection::Add(Side side, const TcpSegment& segment,
                                           Timestamp time, History& history,
                                           Environment environment) {
   Outcome outcome;
-  if ((segment.flags & (kSyn | kFin | kRst | kAck)) == kSyn &&
-      segment.payload_octets == 0 && segment.window != 0 &&
-      side == Side::kInitiator && IsFresh()) {
-    Begin(segment, time, history, environment.rare);
+  if (segment.OnlyOpens() && side == Side::kInitiator && IsFresh()) {
+    *this = AfterSyn(segment.sequence, time);
+    history.AddOnce(side, 's', environment.rare);
     return outcome;
   }
   const bool may_flip = environment.may_flip;

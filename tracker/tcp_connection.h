@@ -66,6 +66,10 @@ class TcpConnection {
   // Otherwise Add() would have done the same, and have had nothing to report.
   bool AddInOrder(Side side, const TcpSegment& segment, History& history);
 
+  // After the SYN, without data and with a window, of the initiator. Its letter
+  // is the caller's to write.
+  static TcpConnection AfterSyn(std::uint32_t sequence, Timestamp time);
+
   // One segment from `side`. Writes its letters into `history`.
   Outcome Add(Side side, const TcpSegment& segment, Timestamp time,
               History& history, Environment environment);
@@ -202,10 +206,6 @@ class TcpConnection {
     return states_[0].now == Endpoint::kInactive &&
            states_[1].now == Endpoint::kInactive;
   }
-  // Add() of the usual first segment: a SYN of the initiator.
-  void Begin(const TcpSegment& segment, Timestamp time, History& history,
-             RareLoan& rare);
-
   // The steps of Add(), in its order.
   static bool StartSequence(Party me, const TcpSegment& segment,
                             Environment& environment);

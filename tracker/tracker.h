@@ -11,6 +11,7 @@
 //   * A packet that the extractor holds back is tracked when it gives it out.
 //   * A live flow is in exactly one slot, once in the index, once in the age
 //     list and once in the ring of its timeout.
+//   * A flow without a body had one packet, and its LonePacket tells all of it.
 //   * Every flow that was Started gets exactly one Ended.
 //   * The clock is the latest time of a packet or a Sweep(); it never runs
 //     backwards. A packet older than the clock counts as seen now. One packet
@@ -35,12 +36,14 @@
 #include "tracker/event.h"
 #include "tracker/expiry.h"
 #include "tracker/extractor.h"
+#include "tracker/flow_body.h"
 #include "tracker/flow_index.h"
 #include "tracker/free_places.h"
 #include "tracker/gap_tracker.h"
 #include "tracker/interned.h"
 #include "tracker/key_store.h"
 #include "tracker/link_context.h"
+#include "tracker/lone_packet.h"
 #include "tracker/rare_stats.h"
 #include "tracker/slab.h"
 #include "tracker/stats.h"
@@ -135,13 +138,24 @@ class FlowTracker {
 
     typename Keys::Kept key;
     typename Contexts::Index context = 0;
-    RarePool::Index rare = RarePool::kNone;
+    RarePool::Index rare = kNoBody;  // kNone, or a rare part: it has a body
+    union {
+      LonePacket lone{};         // without a body
+      Timestamp interval_start;  // with one; as in FlowStats
+    };
     [[no_unique_address]] State state;
-    FlowCounts stats;
+    FlowHead head;
+
+    static constexpr RarePool::Index kNoBody = RarePool::kNone - 1;
+    [[nodiscard]] bool HasBody() const { return rare != kNoBody; }
+    [[nodiscard]] bool HasRare() const { return rare < kNoBody; }
+    [[nodiscard]] Timestamp IntervalStart() const {
+      return HasBody() ? interval_start : head.idle_since;
+    }
   };
   static_assert(!std::is_same_v<Key, FlowKey> ||
-                    !std::is_same_v<State, NoState> || sizeof(Entry) == 128,
-                "two cache lines a flow");
+                    !std::is_same_v<State, NoState> || sizeof(Entry) == 64,
+                "a cache line a flow, and a body");
   struct Item {
     std::uint64_t hash = 0;
     FlowIndex::Hint hint;
@@ -158,6 +172,12 @@ class FlowTracker {
     return item.glanced ? !item.glance.is_short
                         : Keys::IsApart(item.extracted.key);
   }
+  // Whether a flow may begin without a body: not if the sink wants to hear of
+  // more than its end.
+  template <typename Sink>
+  static constexpr bool kKeepsLone =
+      !WantsStarted<Sink, Flow> && !WantsPacket<Sink, Flow> &&
+      !WantsEstablished<Sink, Flow> && !WantsStateChange<Sink, Flow>;
   // Further ahead, a packet does not move the clock alone.
   static constexpr Duration kPlausibleStep = std::chrono::minutes{10};
   // A packet far in the future, and the flow that it was counted for.
@@ -168,10 +188,10 @@ class FlowTracker {
 
   // tracker_memory.h: slots, rings and the clock.
   void Grow(std::size_t max_flows);
-  [[nodiscard]] std::size_t Capacity() const { return connections_.Capacity(); }
+  [[nodiscard]] std::size_t Capacity() const { return slab_.Capacity() / 2; }
   void MakeRings();
   [[nodiscard]] Duration TimeoutOf(Ring ring) const;
-  static Ring RingOf(const FlowCounts& stats);
+  static Ring RingOf(const FlowHead& head);
   // Whether the flow in a slot has this key.
   [[nodiscard]] auto HasKey(const Key& key) const {
     return [&](SlotIndex slot) { return keys_.Same(slab_[slot].key, key); };
@@ -183,18 +203,26 @@ class FlowTracker {
     return hasher_(keys_.Restore(slab_[slot].key));
   }
   [[nodiscard]] Flow View(SlotIndex slot) const;
+  // A body for a flow that has none yet, whose interval began then.
+  FlowBody& GiveBody(SlotIndex slot, Timestamp interval_start);
+  // And what it had instead goes there.
+  void Unfold(SlotIndex slot);
+  // Of a flow with a body.
   RareLoan RareOf(Entry& entry) { return {rares_, entry.rare}; }
   [[nodiscard]] auto LastSeen() const {
-    return [this](SlotIndex slot) { return slab_[slot].stats.idle_since; };
+    return [this](SlotIndex slot) { return slab_[slot].head.idle_since; };
   }
-  // What it takes to end flows is on its way before the first one ends.
+  // What it takes to end flows is on its way before the first one ends. Inline
+  // always, as in Slab::Prefetch().
   [[nodiscard]] auto FetchFlows() const {
-    return [this](std::span<const SlotIndex> slots) {
+    return [this](std::span<const SlotIndex> slots)
+        __attribute__((always_inline)) {
       for (const SlotIndex slot : slots) {
-        Fetch(slot);
+        slab_.Prefetch(slot);
         ages_.PrefetchNeighbours(slot);
       }
       for (const SlotIndex slot : slots) {
+        FetchBody(slot);
         index_.Prefetch(HashOf(slot));
       }
     };
@@ -202,12 +230,11 @@ class FlowTracker {
   void FileInRing(SlotIndex slot);
   void AdvanceClock(Timestamp time);
   void ClearSuspect();
-  // What a slot holds is on its way. There may be no such slot.
-  [[gnu::always_inline]] void Fetch(std::size_t slot) const {
-    slab_.Prefetch(slot);
-    // No decision: which protocol comes next is anybody's guess.
-    connections_.Prefetch(slot &
-                          (std::size_t{0} - (slot < Capacity() ? 1 : 0)));
+  // The body of a flow whose head was fetched before, if it has one.
+  [[gnu::always_inline]] void FetchBody(SlotIndex slot) const {
+    if (slab_[slot].HasBody()) {
+      bodies_.Prefetch(slot);
+    }
   }
   FreePlaces& SlotsOf(bool tcp) { return tcp ? tcp_slots_ : other_slots_; }
   SlotIndex TakeSlot(bool tcp);
@@ -250,11 +277,12 @@ class FlowTracker {
                        Timestamp now, Sink& sink);
   template <typename Sink>
   SlotIndex Start(const Item& item, Timestamp now, Sink& sink);
-  void OrientNewFlow(const Packet& packet, Entry& entry);
+  bool OrientNewFlow(const Packet& packet, FlowHead& head) const;
+  void KeepLone(const Packet& packet, Entry& entry);
   bool AdvanceInOrder(SlotIndex slot, const Packet& packet, Side side);
   template <typename Sink>
   Side AdvanceTcp(SlotIndex slot, const Packet& packet, Side side, Sink& sink);
-  void Count(Entry& entry, const Packet& packet, Side side);
+  void Count(SlotIndex slot, const Packet& packet, Side side);
   template <typename Sink>
   void CloseIfOver(SlotIndex slot, Timestamp now, Sink& sink);
   template <typename Sink>
@@ -268,10 +296,10 @@ class FlowTracker {
   [[nodiscard]] Timestamp IntervalEnd(Timestamp start) const;
   template <typename Sink>
   bool SweepActive(std::size_t& allowed, Sink& sink);
-  static Side SideOf(const FlowCounts& stats, Orientation orientation);
+  static Side SideOf(const FlowHead& head, Orientation orientation);
   // A connection that is over ended by that, whatever made it leave.
   [[nodiscard]] EndReason ReasonFor(SlotIndex slot, EndReason otherwise) const;
-  void FlipSides(Entry& entry);
+  void FlipSides(SlotIndex slot);
 
   TrackerConfig config_;
   E extractor_;
@@ -280,7 +308,7 @@ class FlowTracker {
   TrackerStats stats_;
 
   Slab<Entry> slab_;
-  Slab<TcpConnection> connections_;  // by slot, of TCP only
+  FlowBodies bodies_;
   Keys keys_;
   Contexts contexts_;
   RarePool rares_;
@@ -291,7 +319,7 @@ class FlowTracker {
   Duration shortest_timeout_{};     // of flows that are not closed
   AgeList ages_{links_};
   // Slots of TCP are the first max_flows, those of the others as many behind
-  // them, so that what only TCP has costs the others nothing.
+  // them; see FlowBodies.
   FreePlaces tcp_slots_;
   FreePlaces other_slots_;
   std::size_t flow_count_ = 0;

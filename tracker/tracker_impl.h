@@ -108,12 +108,14 @@ void FlowTracker<E, State>::PrepareInBurst(const Frame& frame, Item& item) {
   Prepare(frame, item);
 }
 
-// The flow, or the place of a new one, on its way.
+// The flow, or the place of a new one, on its way. Whether it has a body is
+// seen too late to ask.
 template <Extractor E, typename State>
 void FlowTracker<E, State>::LookUp(Item& item, NewFlows& new_flows) {
   item.hint = index_.Guess(item.hash);
   if (item.hint.slot != kNoSlot) {
-    Fetch(item.hint.slot);
+    slab_.Prefetch(item.hint.slot);
+    bodies_.Prefetch(item.hint.slot);
     if (!item.glanced) {
       links_.Prefetch(item.hint.slot);  // it may be the end of the flow
     }
@@ -122,7 +124,7 @@ void FlowTracker<E, State>::LookUp(Item& item, NewFlows& new_flows) {
   const bool tcp = ProtocolOf(item) == kTcp;
   std::size_t& before = new_flows[tcp ? 0 : 1];
   const std::size_t slot = SlotsOf(tcp).Next(before);
-  Fetch(slot);
+  slab_.Prefetch(slot);
   links_.Prefetch(slot);
   ++before;
 }
@@ -150,27 +152,29 @@ bool FlowTracker<E, State>::CarryOn(const Frame& frame, const Item& item,
   }
   const Glance& glance = item.glance;
   Entry& entry = slab_[item.hint.slot];
-  if (glance.is_short ? !keys_.Same(entry.key, glance.short_key)
-                      : !keys_.Same(entry.key, glance.long_key)) {
+  FlowHead& head = entry.head;
+  if ((glance.is_short ? !keys_.Same(entry.key, glance.short_key)
+                       : !keys_.Same(entry.key, glance.long_key)) ||
+      !entry.HasBody() || head.closed ||
+      frame.time - head.idle_since >= shortest_timeout_) {
     return false;
   }
-  FlowCounts& stats = entry.stats;
-  const Side side = SideOf(stats, glance.orientation);
-  SideStats& counts = stats.sides[static_cast<std::size_t>(side)];
-  if (stats.closed || counts.packets == 0 ||
-      frame.time - stats.idle_since >= shortest_timeout_ ||
+  FlowBody& body = bodies_[item.hint.slot];
+  const Side side = SideOf(head, glance.orientation);
+  SideStats& counts = body.sides[static_cast<std::size_t>(side)];
+  if (counts.packets == 0 ||
       (config_.active_timeout > Duration::zero() &&
-       frame.time >= IntervalEnd(stats.interval_start))) {
+       frame.time >= IntervalEnd(entry.interval_start))) {
     return false;
   }
-  if (glance.protocol == kTcp ? !connections_[item.hint.slot].AddInOrder(
-                                    side, glance.tcp, stats.history)
-                              : !stats.history.Has(side, 'd')) {
+  if (glance.protocol == kTcp ? !bodies_.ConnectionOf(item.hint.slot)
+                                     .AddInOrder(side, glance.tcp, head.history)
+                              : !head.history.Has(side, 'd')) {
     return false;
   }
   counts.CountNext(frame.time, glance.octets, glance.ttl, glance.tcp.flags);
   clock_ = frame.time;
-  stats.idle_since = clock_;
+  head.idle_since = clock_;
   ++stats_.packets_tracked;
   return true;
 }
@@ -255,22 +259,25 @@ Side FlowTracker<E, State>::TrackOne(const Item& item, Timestamp now,
   }
   if (slot == kNoSlot) {
     slot = Start(item, now, sink);
+    if (!slab_[slot].HasBody()) {
+      return Side::kInitiator;
+    }
   }
   if (suspect_ && suspect_->time == now) {
     suspect_->slot = slot;
   }
 
-  // Beyond this point the packet's flow is in its slot.
+  // Beyond this point the packet's flow is in its slot, and has a body.
   Entry& entry = slab_[slot];
-  Side side = SideOf(entry.stats, item.extracted.orientation);
+  Side side = SideOf(entry.head, item.extracted.orientation);
   const bool in_order =
       !item.extracted.one_conversation || AdvanceInOrder(slot, packet, side);
   if (!in_order) {
     side = AdvanceTcp(slot, packet, side, sink);
   }
-  Count(entry, packet, side);
-  if (!entry.stats.closed) {
-    entry.stats.idle_since = now;
+  Count(slot, packet, side);
+  if (!entry.head.closed) {
+    entry.head.idle_since = now;
   }
   if constexpr (WantsPacket<Sink, Flow>) {
     sink.Packet(View(slot), side, packet);
@@ -281,35 +288,40 @@ Side FlowTracker<E, State>::TrackOne(const Item& item, Timestamp now,
   return side;
 }
 
-// The slot, or kNoSlot when the flow there had to end first. Sweeps come once a
-// second; here the timeouts hold to the packet.
+// The slot, or kNoSlot when the flow there had to end first; one that goes on
+// has a body. Sweeps come once a second; here the timeouts hold to the packet.
 template <Extractor E, typename State>
 template <typename Sink>
 SlotIndex FlowTracker<E, State>::EndIfStale(SlotIndex slot,
                                             const Extracted<Key>& extracted,
                                             Timestamp now, Sink& sink) {
-  const FlowCounts& stats = slab_[slot].stats;
-  const Duration idle = now - stats.idle_since;
-  if ((idle >= shortest_timeout_ || stats.closed) &&
-      idle >= TimeoutOf(RingOf(stats))) {
+  Entry& entry = slab_[slot];
+  const FlowHead& head = entry.head;
+  const Duration idle = now - head.idle_since;
+  if ((idle >= shortest_timeout_ || head.closed) &&
+      idle >= TimeoutOf(RingOf(head))) {
     End(slot, ReasonFor(slot, EndReason::kIdleTimeout), sink);
     return kNoSlot;
+  }
+  if (!entry.HasBody()) {
+    Unfold(slot);
   }
   const Packet& packet = extracted.packet;
   if (extracted.one_conversation && packet.protocol == kTcp &&
       packet.tcp.complete && (packet.tcp.flags & kSyn) != 0 &&
-      connections_[slot].IsReplacedBy(SideOf(stats, extracted.orientation),
-                                      packet.tcp)) {
+      bodies_.ConnectionOf(slot).IsReplacedBy(
+          SideOf(head, extracted.orientation), packet.tcp)) {
     End(slot, ReasonFor(slot, EndReason::kReplaced), sink);
     return kNoSlot;
   }
-  if (config_.active_timeout > Duration::zero() && !stats.closed &&
-      now >= IntervalEnd(stats.interval_start)) {
+  if (config_.active_timeout > Duration::zero() && !head.closed &&
+      now >= IntervalEnd(entry.interval_start)) {
     CutInterval(slot, now, sink);
   }
   return slot;
 }
 
+// Its first packet is still to be counted, unless it has no body.
 template <Extractor E, typename State>
 template <typename Sink>
 SlotIndex FlowTracker<E, State>::Start(const Item& item, Timestamp now,
@@ -318,19 +330,27 @@ SlotIndex FlowTracker<E, State>::Start(const Item& item, Timestamp now,
     Evict(sink);
   }
   const Packet& packet = item.extracted.packet;
+  const bool one_conversation = item.extracted.one_conversation;
   const SlotIndex slot = Allocate(item);
   Entry& entry = slab_[slot];
-  FlowCounts& stats = entry.stats;
-  stats.initiator = item.extracted.orientation;
-  stats.protocol = packet.protocol;
+  entry.head.initiator = item.extracted.orientation;
+  entry.head.protocol = packet.protocol;
+  entry.head.idle_since = now;
   entry.context = contexts_.Take(LinkContext(packet));
-  if (packet.segment_id != 0) {
-    RareOf(entry).Write().segment_id = packet.segment_id;
-  }
-  stats.idle_since = now;
-  stats.interval_start = now;
-  if (item.extracted.one_conversation) {
-    OrientNewFlow(packet, entry);
+  const bool turned = one_conversation && OrientNewFlow(packet, entry.head);
+  if (kKeepsLone<Sink> && one_conversation && !turned && !suspect_ &&
+      packet.time == now && LonePacket::CanBe(packet)) {
+    KeepLone(packet, entry);
+  } else {
+    GiveBody(slot, now);
+    if (packet.segment_id != 0) {
+      RareOf(entry).Write().segment_id = packet.segment_id;
+    }
+    if (turned) {
+      FlipSides(slot);
+      RareLoan rare = RareOf(entry);
+      entry.head.history.AddFlip(rare);
+    }
   }
   FileInRing(slot);
   if constexpr (WantsStarted<Sink, Flow>) {
@@ -339,13 +359,14 @@ SlotIndex FlowTracker<E, State>::Start(const Item& item, Timestamp now,
   return slot;
 }
 
-// Who opened the conversation, when its first packet may come from the middle.
+// Who opened the conversation, when its first packet may come from the middle:
+// whether it was the receiver.
 template <Extractor E, typename State>
-void FlowTracker<E, State>::OrientNewFlow(const Packet& packet, Entry& entry) {
-  FlowCounts& stats = entry.stats;
+bool FlowTracker<E, State>::OrientNewFlow(const Packet& packet,
+                                          FlowHead& head) const {
   if (packet.protocol == kIcmp || packet.protocol == kIcmpV6) {
-    stats.direction_known = IsIcmpRequest(packet.protocol, packet.icmp_type);
-    return;
+    head.direction_known = IsIcmpRequest(packet.protocol, packet.icmp_type);
+    return false;
   }
   const bool tcp = packet.protocol == kTcp;
   const bool syn = tcp && (packet.tcp.flags & kSyn) != 0;
@@ -354,21 +375,31 @@ void FlowTracker<E, State>::OrientNewFlow(const Packet& packet, Entry& entry) {
       IsLikelyServerPort(packet.protocol, packet.source_port);
   const bool to_server =
       IsLikelyServerPort(packet.protocol, packet.destination_port);
-  stats.direction_known = pure_syn || (to_server && !from_server);
+  head.direction_known = pure_syn || (to_server && !from_server);
   if (!config_.use_direction_evidence || pure_syn || !from_server) {
-    return;
+    return false;
   }
   constexpr IpAddress kBroadcast = IpAddress::V4(255, 255, 255, 255);
   if (packet.ip_version == 4 && packet.destination == kBroadcast) {
-    return;
+    return false;
   }
   const bool lower_port =
       tcp && !syn && packet.source_port < packet.destination_port;
-  if (!to_server || lower_port) {
-    FlipSides(entry);
-    RareLoan rare = RareOf(entry);
-    stats.history.AddFlip(rare);
-    stats.direction_known = true;
+  const bool turned = !to_server || lower_port;
+  head.direction_known = head.direction_known || turned;
+  return turned;
+}
+
+// All that there is to count of the packet, in the flow's head.
+template <Extractor E, typename State>
+void FlowTracker<E, State>::KeepLone(const Packet& packet, Entry& entry) {
+  FlowHead& head = entry.head;
+  entry.lone = LonePacket(packet);
+  if (const char letter = LonePacket::LetterOf(packet.protocol); letter != 0) {
+    head.history.AddOnceIfRoom(Side::kInitiator, letter);
+  }
+  if (head.IsIcmp()) {
+    head.icmp_type_code[0] = packet.IcmpTypeCode();
   }
 }
 
@@ -376,16 +407,15 @@ void FlowTracker<E, State>::OrientNewFlow(const Packet& packet, Entry& entry) {
 template <Extractor E, typename State>
 bool FlowTracker<E, State>::AdvanceInOrder(SlotIndex slot, const Packet& packet,
                                            Side side) {
-  Entry& entry = slab_[slot];
-  FlowCounts& stats = entry.stats;
+  History& history = slab_[slot].head.history;
   if (packet.protocol == kTcp) {
     return !packet.tcp.complete ||
-           connections_[slot].AddInOrder(side, packet.tcp, stats.history);
+           bodies_.ConnectionOf(slot).AddInOrder(side, packet.tcp, history);
   }
   if (packet.protocol == kUdp && !packet.later_fragment &&
-      !stats.history.Has(side, 'd')) {
-    RareLoan rare = RareOf(entry);
-    stats.history.AddOnce(side, 'd', rare);
+      !history.Has(side, 'd')) {
+    RareLoan rare = RareOf(slab_[slot]);
+    history.AddOnce(side, 'd', rare);
   }
   return true;
 }
@@ -395,15 +425,14 @@ template <typename Sink>
 Side FlowTracker<E, State>::AdvanceTcp(SlotIndex slot, const Packet& packet,
                                        Side side, Sink& sink) {
   Entry& entry = slab_[slot];
-  FlowCounts& stats = entry.stats;
-  TcpConnection& connection = connections_[slot];
+  TcpConnection& connection = bodies_.ConnectionOf(slot);
   const TcpState before = connection.State();
   const auto outcome =
-      connection.Add(side, packet.tcp, packet.time, stats.history,
+      connection.Add(side, packet.tcp, packet.time, entry.head.history,
                      {config_.use_direction_evidence, blocks_, RareOf(entry)});
   if (outcome.flipped) {
-    FlipSides(entry);
-    stats.direction_known = true;
+    FlipSides(slot);
+    entry.head.direction_known = true;
     side = Other(side);
   }
   if (outcome.retransmission) {
@@ -431,11 +460,11 @@ Side FlowTracker<E, State>::AdvanceTcp(SlotIndex slot, const Packet& packet,
 }
 
 template <Extractor E, typename State>
-void FlowTracker<E, State>::Count(Entry& entry, const Packet& packet,
+void FlowTracker<E, State>::Count(SlotIndex slot, const Packet& packet,
                                   Side side) {
-  FlowCounts& stats = entry.stats;
+  Entry& entry = slab_[slot];
   const auto index = static_cast<std::size_t>(side);
-  if (!stats.sides[index].Count(packet)) {
+  if (!bodies_[slot].sides[index].Count(packet)) {
     return;
   }
   if (contexts_[entry.context].VlanId(side) != packet.vlan_id) {
@@ -447,9 +476,8 @@ void FlowTracker<E, State>::Count(Entry& entry, const Packet& packet,
     RareOf(entry).Write().directions[index].inner_vlan_id =
         packet.inner_vlan_id;
   }
-  if (stats.IsIcmp()) {
-    stats.icmp_type_code[index] =
-        static_cast<std::uint16_t>(packet.icmp_type << 8 | packet.icmp_code);
+  if (entry.head.IsIcmp()) {
+    entry.head.icmp_type_code[index] = packet.IcmpTypeCode();
   }
 }
 
@@ -458,16 +486,20 @@ template <typename Sink>
 void FlowTracker<E, State>::CloseIfOver(SlotIndex slot, Timestamp now,
                                         Sink& sink) {
   Entry& entry = slab_[slot];
-  FlowCounts& stats = entry.stats;
-  if (!stats.IsTcp() || stats.closed || !connections_[slot].Over()) {
+  FlowHead& head = entry.head;
+  if (!head.IsTcp() || head.closed) {
+    return;
+  }
+  const TcpConnection& connection = bodies_.ConnectionOf(slot);
+  if (!connection.Over()) {
     return;
   }
   if (config_.close_linger > Duration::zero()) {
-    rings_[RingOf(stats)].Remove(slot);
-    stats.closed = true;
-    stats.idle_since = now;
+    rings_[RingOf(head)].Remove(slot);
+    head.closed = true;
+    head.idle_since = now;
     FileInRing(slot);
-  } else if (connections_[slot].OverAndAcknowledged()) {
+  } else if (connection.OverAndAcknowledged()) {
     End(slot, ReasonFor(slot, EndReason::kFin), sink);
   }
 }
@@ -497,7 +529,7 @@ void FlowTracker<E, State>::Evict(Sink& sink) {
     const SlotIndex slot = ring.Oldest(LastSeen());
     if (slot != kNoSlot &&
         (oldest == kNoSlot ||
-         slab_[slot].stats.idle_since < slab_[oldest].stats.idle_since)) {
+         slab_[slot].head.idle_since < slab_[oldest].head.idle_since)) {
       oldest = slot;
     }
   }
@@ -509,22 +541,26 @@ template <typename Sink>
 void FlowTracker<E, State>::CutInterval(SlotIndex slot, Timestamp now,
                                         Sink& sink) {
   Entry& entry = slab_[slot];
+  if (!entry.HasBody()) {
+    Unfold(slot);
+  }
+  FlowBody& body = bodies_[slot];
   // An interval without packets has nothing to report.
-  if (entry.stats.Packets() > 0) {
+  if (body.sides[0].packets != 0 || body.sides[1].packets != 0) {
     ++stats_.intervals_reported;
     if constexpr (WantsInterval<Sink, Flow>) {
       sink.Interval(View(slot));
     }
   }
-  for (SideStats& side : entry.stats.sides) {
+  for (SideStats& side : body.sides) {
     side.Restart();
   }
-  if (entry.rare != RarePool::kNone) {
+  if (entry.HasRare()) {
     for (RareStats::Direction& direction : rares_[entry.rare].directions) {
       direction = {.inner_vlan_id = direction.inner_vlan_id};
     }
   }
-  entry.stats.interval_start = now;
+  entry.interval_start = now;
   ages_.Remove(slot);
   ages_.Append(slot);
 }
@@ -546,14 +582,15 @@ bool FlowTracker<E, State>::SweepActive(std::size_t& allowed, Sink& sink) {
   }
   SlotIndex slot = ages_.Front();
   while (slot != kNoSlot) {
-    const FlowCounts& stats = slab_[slot].stats;
+    const Entry& entry = slab_[slot];
+    const Timestamp start = entry.IntervalStart();
     const SlotIndex next = ages_.Next(slot);
-    const bool suspected = stats.interval_start > clock_;
-    if (!suspected && clock_ < IntervalEnd(stats.interval_start)) {
+    const bool suspected = start > clock_;
+    if (!suspected && clock_ < IntervalEnd(start)) {
       break;
     }
     // A closed flow is left to its linger, which will soon be over.
-    if (!suspected && !stats.closed) {
+    if (!suspected && !entry.head.closed) {
       if (allowed == 0) {
         return false;
       }
@@ -604,7 +641,10 @@ void FlowTracker<E, State>::Finish(Sink&& sink) {
     SlotBatch batch;
     next = batch.Gather(next, [&](SlotIndex at) { return ages_.Next(at); });
     for (const SlotIndex slot : batch.Slots()) {
-      Fetch(slot);
+      slab_.Prefetch(slot);
+    }
+    for (const SlotIndex slot : batch.Slots()) {
+      FetchBody(slot);
     }
     for (const SlotIndex slot : batch.Slots()) {
       TellEnd(slot, ReasonFor(slot, EndReason::kShutdown), sink);
@@ -661,30 +701,36 @@ void FlowTracker<E, State>::ForEach(Visit&& visit) const {
 }
 
 template <Extractor E, typename State>
-Side FlowTracker<E, State>::SideOf(const FlowCounts& stats,
+Side FlowTracker<E, State>::SideOf(const FlowHead& head,
                                    Orientation orientation) {
-  return orientation == stats.initiator ? Side::kInitiator : Side::kResponder;
+  return orientation == head.initiator ? Side::kInitiator : Side::kResponder;
 }
 
 template <Extractor E, typename State>
 EndReason FlowTracker<E, State>::ReasonFor(SlotIndex slot,
                                            EndReason otherwise) const {
-  if (!slab_[slot].stats.IsTcp() || !connections_[slot].Over()) {
+  const Entry& entry = slab_[slot];
+  if (!entry.head.IsTcp() || !entry.HasBody()) {
     return otherwise;
   }
-  return connections_[slot].State() == TcpState::kReset ? EndReason::kRst
-                                                        : EndReason::kFin;
+  const TcpConnection& connection = bodies_.ConnectionOf(slot);
+  if (!connection.Over()) {
+    return otherwise;
+  }
+  return connection.State() == TcpState::kReset ? EndReason::kRst
+                                                : EndReason::kFin;
 }
 
 template <Extractor E, typename State>
-void FlowTracker<E, State>::FlipSides(Entry& entry) {
-  FlowCounts& stats = entry.stats;
-  stats.initiator = Opposite(stats.initiator);
-  std::swap(stats.sides[0], stats.sides[1]);
+void FlowTracker<E, State>::FlipSides(SlotIndex slot) {
+  Entry& entry = slab_[slot];
+  FlowBody& body = bodies_[slot];
+  entry.head.initiator = Opposite(entry.head.initiator);
+  std::swap(body.sides[0], body.sides[1]);
   LinkContext context = contexts_[entry.context];
   context.SwapSides();
   contexts_.Change(entry.context, context);
-  if (entry.rare != RarePool::kNone) {
+  if (entry.HasRare()) {
     auto& directions = rares_[entry.rare].directions;
     std::swap(directions[0], directions[1]);
   }

@@ -33,8 +33,8 @@ FlowTracker<E, State>::~FlowTracker() {
 template <Extractor E, typename State>
 void FlowTracker<E, State>::Grow(std::size_t max_flows) {
   Slab<Entry> entries(2 * max_flows);
-  Slab<TcpConnection> connections(max_flows);
   ExpiryArray links(2 * max_flows);
+  FlowBodies bodies(max_flows);
   keys_.Grow(max_flows);
   contexts_.Grow(max_flows);
   rares_.Grow(max_flows);
@@ -43,18 +43,21 @@ void FlowTracker<E, State>::Grow(std::size_t max_flows) {
   index_.Reserve(max_flows);
 
   std::swap(slab_, entries);
-  std::swap(connections_, connections);
+  std::swap(bodies_, bodies);
   std::swap(links_, links);
   SlotIndex before = std::exchange(ages_, AgeList(links_)).Front();
   FreeSlots(max_flows);
   const std::optional<Suspect> suspect = suspect_;
   for (; before != kNoSlot; before = links[before].age_next) {
-    const bool tcp = entries[before].stats.IsTcp();
+    const bool tcp = entries[before].head.IsTcp();
     const SlotIndex slot = TakeSlot(tcp);
-    slab_.Construct(slot, std::move(entries[before]));
+    const Entry& entry = slab_.Construct(slot, std::move(entries[before]));
     entries.Destroy(before);
-    if (tcp) {
-      connections_.Construct(slot, connections[before]);
+    if (entry.HasBody()) {
+      bodies_.Construct(slot) = bodies[before];
+    }
+    if (entry.HasBody() && tcp) {
+      bodies_.ConnectionOf(slot) = bodies.ConnectionOf(before);
     }
     index_.Insert(HashOf(slot), slot);
     ages_.Append(slot);
@@ -96,11 +99,11 @@ Duration FlowTracker<E, State>::TimeoutOf(Ring ring) const {
 }
 
 template <Extractor E, typename State>
-auto FlowTracker<E, State>::RingOf(const FlowCounts& stats) -> Ring {
-  if (stats.closed) {
+auto FlowTracker<E, State>::RingOf(const FlowHead& head) -> Ring {
+  if (head.closed) {
     return kClosedRing;
   }
-  switch (stats.protocol) {
+  switch (head.protocol) {
     case kTcp:
       return kTcpRing;
     case kUdp:
@@ -114,21 +117,57 @@ template <Extractor E, typename State>
 auto FlowTracker<E, State>::View(SlotIndex slot) const -> Flow {
   const Entry& entry = slab_[slot];
   const LinkContext& context = contexts_[entry.context];
-  return {keys_.Restore(entry.key),
-          {entry.stats,
-           context.Mac(Side::kInitiator),
-           context.Mac(Side::kResponder),
-           {context.VlanId(Side::kInitiator), context.VlanId(Side::kResponder)},
-           context.Interface(),
-           entry.stats.IsTcp() ? connections_[slot] : TcpConnection()},
-          entry.rare == RarePool::kNone ? kNoRareStats : rares_[entry.rare],
-          entry.state};
+  const auto flow =
+      [&](const std::array<SideStats, 2>& sides, Timestamp interval_start,
+          const TcpConnection& connection, const RareStats& rare) -> Flow {
+    return {
+        keys_.Restore(entry.key),
+        {entry.head,
+         sides,
+         interval_start,
+         context.Mac(Side::kInitiator),
+         context.Mac(Side::kResponder),
+         {context.VlanId(Side::kInitiator), context.VlanId(Side::kResponder)},
+         context.Interface(),
+         connection},
+        rare,
+        entry.state};
+  };
+  const FlowHead& head = entry.head;
+  if (!entry.HasBody()) {
+    FlowBody body;
+    entry.lone.CountIn(body.sides[0], head);
+    return flow(body.sides, head.idle_since, entry.lone.ConnectionOf(head),
+                kNoRareStats);
+  }
+  return flow(bodies_[slot].sides, entry.interval_start,
+              head.IsTcp() ? bodies_.ConnectionOf(slot) : TcpConnection(),
+              entry.HasRare() ? rares_[entry.rare] : kNoRareStats);
+}
+
+template <Extractor E, typename State>
+FlowBody& FlowTracker<E, State>::GiveBody(SlotIndex slot,
+                                          Timestamp interval_start) {
+  Entry& entry = slab_[slot];
+  entry.rare = RarePool::kNone;
+  entry.interval_start = interval_start;
+  return bodies_.Construct(slot);
+}
+
+template <Extractor E, typename State>
+void FlowTracker<E, State>::Unfold(SlotIndex slot) {
+  const FlowHead& head = slab_[slot].head;
+  const LonePacket lone = slab_[slot].lone;
+  lone.CountIn(GiveBody(slot, head.idle_since).sides[0], head);
+  if (head.IsTcp()) {
+    bodies_.ConnectionOf(slot) = lone.ConnectionOf(head);
+  }
 }
 
 template <Extractor E, typename State>
 void FlowTracker<E, State>::FileInRing(SlotIndex slot) {
-  const FlowCounts& stats = slab_[slot].stats;
-  rings_[RingOf(stats)].File(slot, stats.idle_since);
+  const FlowHead& head = slab_[slot].head;
+  rings_[RingOf(head)].File(slot, head.idle_since);
 }
 
 // A step this large is believed when two packets in a row agree on it. A quiet
@@ -171,49 +210,39 @@ void FlowTracker<E, State>::ClearSuspect() {
   if (suspect.slot == kNoSlot) {
     return;
   }
-  FlowCounts& stats = slab_[suspect.slot].stats;
-  stats.idle_since = std::min(stats.idle_since, clock_);
-  if (stats.interval_start > clock_) {
-    stats.interval_start = clock_;
+  Entry& entry = slab_[suspect.slot];
+  entry.head.idle_since = std::min(entry.head.idle_since, clock_);
+  if (entry.interval_start > clock_) {
+    entry.interval_start = clock_;
     ages_.Remove(suspect.slot);
     ages_.Append(suspect.slot);
   }
-  rings_[RingOf(stats)].Remove(suspect.slot);
+  rings_[RingOf(entry.head)].Remove(suspect.slot);
   FileInRing(suspect.slot);
 }
 
-// The memory of many slots that were never used comes at once, but of the first
-// ones: a tracker may have few flows.
 template <Extractor E, typename State>
 SlotIndex FlowTracker<E, State>::TakeSlot(bool tcp) {
-  constexpr SlotIndex kAtOnce = 1 << 11;
   FreePlaces& slots = SlotsOf(tcp);
   const bool fresh = slots.OnlyFresh();
   const SlotIndex slot = slots.Take();
-  if (fresh && slot > 0 && slot % kAtOnce == 0) {
-    slab_.Populate(slot, kAtOnce);
-    links_.Populate(slot, kAtOnce);
-    if (tcp) {
-      connections_.Populate(slot, kAtOnce);
-    }
+  if (fresh) {
+    slab_.PopulateAhead(slot);
+    links_.PopulateAhead(slot);
   }
   return slot;
 }
 
 template <Extractor E, typename State>
 SlotIndex FlowTracker<E, State>::Allocate(const Item& item) {
-  const bool tcp = item.extracted.packet.protocol == kTcp;
-  const SlotIndex slot = TakeSlot(tcp);
+  const SlotIndex slot = TakeSlot(item.extracted.packet.protocol == kTcp);
   const Key& key = item.extracted.key;
   slab_.Construct(slot, keys_.Keep(key), make_state_(key));
-  if (tcp) {
-    connections_.Construct(slot);
-  }
   index_.Insert(item.hash, slot);
   ages_.Append(slot);
   ++flow_count_;
   ++stats_.flows_created;
-  slab_[slot].stats.SetId(stats_.flows_created);
+  slab_[slot].head.SetId(stats_.flows_created);
   return slot;
 }
 
@@ -223,16 +252,16 @@ void FlowTracker<E, State>::Free(SlotIndex slot) {
   if (suspect_ && suspect_->slot == slot) {
     suspect_->slot = kNoSlot;
   }
-  if (entry.rare != RarePool::kNone) {
+  if (entry.HasRare()) {
     TcpConnection::ReturnBlocks(blocks_, rares_[entry.rare]);
     rares_.Return(entry.rare);
   }
-  rings_[RingOf(entry.stats)].Remove(slot);
+  rings_[RingOf(entry.head)].Remove(slot);
   ages_.Remove(slot);
   index_.Erase(HashOf(slot), slot);
   keys_.Forget(entry.key);
   contexts_.Drop(entry.context);
-  SlotsOf(entry.stats.IsTcp()).GiveBack(slot);
+  SlotsOf(entry.head.IsTcp()).GiveBack(slot);
   slab_.Destroy(slot);
   --flow_count_;
 }

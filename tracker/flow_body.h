@@ -1,0 +1,79 @@
+// SPDX-License-Identifier: Apache-2.0
+// What a flow has beside its head, from the second packet on at the latest.
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <new>
+
+#include "tracker/flow.h"
+#include "tracker/flow_index.h"
+#include "tracker/pages.h"
+#include "tracker/tcp_connection.h"
+
+namespace tracker {
+
+// Members as in FlowStats.
+struct FlowBody {
+  std::array<SideStats, 2> sides;
+};
+struct TcpFlowBody : FlowBody {
+  TcpConnection connection;
+};
+
+// By slot: `max_tcp` of TCP, and then as many others, so that what only TCP has
+// costs them nothing. The memory of bodies that are never made is never used.
+class FlowBodies {
+ public:
+  FlowBodies() = default;
+  explicit FlowBodies(std::size_t max_tcp)
+      : lines_(3 * max_tcp), max_tcp_(max_tcp) {}
+
+  FlowBody& Construct(SlotIndex slot) {
+    void* place = &lines_[LineOf(slot)];
+    return slot < max_tcp_ ? *::new (place) TcpFlowBody()
+                           : *::new (place) FlowBody();
+  }
+  FlowBody& operator[](SlotIndex slot) {
+    return *std::launder(reinterpret_cast<FlowBody*>(&lines_[LineOf(slot)]));
+  }
+  const FlowBody& operator[](SlotIndex slot) const {
+    return *std::launder(
+        reinterpret_cast<const FlowBody*>(&lines_[LineOf(slot)]));
+  }
+  // Of a slot of TCP.
+  TcpConnection& ConnectionOf(SlotIndex slot) {
+    return static_cast<TcpFlowBody&>((*this)[slot]).connection;
+  }
+  [[nodiscard]] const TcpConnection& ConnectionOf(SlotIndex slot) const {
+    return static_cast<const TcpFlowBody&>((*this)[slot]).connection;
+  }
+
+  [[gnu::always_inline]] void Prefetch(SlotIndex slot) const {
+    const std::size_t line = LineOf(slot);
+    lines_.Prefetch(line);
+    lines_.Prefetch(line + (OnlyTcp(slot) & 1));
+  }
+
+ private:
+  struct alignas(64) Line {
+    std::array<std::byte, 64> octets;
+  };
+  // The one in two, the other in one.
+  static_assert(sizeof(TcpFlowBody) <= 2 * sizeof(Line) &&
+                sizeof(FlowBody) == sizeof(Line));
+
+  // All bits of a slot of TCP, and none of another. No decision: which comes
+  // next is anybody's guess.
+  [[nodiscard]] std::size_t OnlyTcp(std::size_t slot) const {
+    return std::size_t{0} - (slot < max_tcp_ ? 1 : 0);
+  }
+  [[nodiscard]] std::size_t LineOf(std::size_t slot) const {
+    return slot + max_tcp_ + ((slot - max_tcp_) & OnlyTcp(slot));
+  }
+
+  PageArray<Line> lines_;
+  std::size_t max_tcp_ = 0;
+};
+
+}  // namespace tracker
