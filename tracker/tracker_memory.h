@@ -117,32 +117,29 @@ template <Extractor E, typename State>
 auto FlowTracker<E, State>::View(SlotIndex slot) const -> Flow {
   const Entry& entry = slab_[slot];
   const LinkContext& context = contexts_[entry.context];
-  const auto flow =
-      [&](const std::array<SideStats, 2>& sides, Timestamp interval_start,
-          const TcpConnection& connection, const RareStats& rare) -> Flow {
-    return {
-        keys_.Restore(entry.key),
-        {entry.head,
-         sides,
-         interval_start,
-         context.Mac(Side::kInitiator),
-         context.Mac(Side::kResponder),
-         {context.VlanId(Side::kInitiator), context.VlanId(Side::kResponder)},
-         context.Interface(),
-         connection},
-        rare,
-        entry.state};
-  };
   const FlowHead& head = entry.head;
+  Flow flow{
+      keys_.Restore(entry.key),
+      {head,
+       {},
+       entry.IntervalStart(),
+       context.Mac(Side::kInitiator),
+       context.Mac(Side::kResponder),
+       {context.VlanId(Side::kInitiator), context.VlanId(Side::kResponder)},
+       context.Interface(),
+       {}},
+      entry.HasRare() ? rares_[entry.rare] : kNoRareStats,
+      entry.state};
   if (!entry.HasBody()) {
-    FlowBody body;
-    entry.lone.CountIn(body.sides[0], head);
-    return flow(body.sides, head.idle_since, entry.lone.ConnectionOf(head),
-                kNoRareStats);
+    entry.lone.CountIn(flow.stats.sides[0], head);
+    flow.stats.tcp = entry.lone.ConnectionOf(head);
+    return flow;
   }
-  return flow(bodies_[slot].sides, entry.interval_start,
-              head.IsTcp() ? bodies_.ConnectionOf(slot) : TcpConnection(),
-              entry.HasRare() ? rares_[entry.rare] : kNoRareStats);
+  flow.stats.sides = bodies_[slot].sides;
+  if (head.IsTcp()) {
+    flow.stats.tcp = bodies_.ConnectionOf(slot);
+  }
+  return flow;
 }
 
 template <Extractor E, typename State>
