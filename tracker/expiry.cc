@@ -7,8 +7,6 @@ namespace tracker {
 namespace {
 
 constexpr int kMinShift = 10;  // 1 microsecond: below it, ticks are just noise
-// How many younger neighbours a flow is filed past, at most.
-constexpr int kSortSteps = 32;
 
 }  // namespace
 

@@ -44,6 +44,8 @@ using ExpiryArray = PageArray<ExpiryLinks>;
 // all at once.
 class SlotBatch {
  public:
+  static constexpr std::size_t kMost = 32;
+
   // From `slot` on, by `next(slot)`. Returns who comes behind them.
   template <typename Next>
   SlotIndex Gather(SlotIndex slot, Next&& next) {
@@ -53,12 +55,18 @@ class SlotBatch {
     }
     return slot;
   }
+  template <typename If>
+  void Drop(If&& drops) {
+    const auto end = slots_.begin() + static_cast<std::ptrdiff_t>(count_);
+    count_ = static_cast<std::size_t>(
+        std::remove_if(slots_.begin(), end, drops) - slots_.begin());
+  }
   [[nodiscard]] std::span<const SlotIndex> Slots() const {
     return std::span(slots_).first(count_);
   }
 
  private:
-  std::array<SlotIndex, 32> slots_{};
+  std::array<SlotIndex, kMost> slots_{};
   std::size_t count_ = 0;
 };
 
@@ -71,18 +79,18 @@ class RecencyRing {
   void File(SlotIndex slot, Timestamp last_seen);
   void Remove(SlotIndex slot);
 
-  // Calls `expire(slot)` for each slot whose `last_seen(slot)` <= `cutoff`;
-  // `expire` must Remove() it, and no other, and answers whether to go on.
-  // False: it did not, and there may be more. `fetch(slots)` hears before of
-  // those that will be looked at.
-  template <typename Fetch, typename LastSeen, typename Expire>
-  bool Advance(Timestamp cutoff, Fetch&& fetch, LastSeen&& last_seen,
-               Expire&& expire);
+  // Calls `expire(slot)` for each slot whose `flows.LastSeen(slot)` <=
+  // `cutoff`; `expire` must Remove() it, and no other, and answers whether to
+  // go on. False: it did not, and there may be more. Before,
+  // `flows.Fetch(slot)` hears of what will be asked for, and
+  // `flows.FetchEnd(slot)` of what will expire.
+  template <typename Flows, typename Expire>
+  bool Advance(Timestamp cutoff, const Flows& flows, Expire&& expire);
 
   // The least recently seen slot, or kNoSlot. Exact among flows that were filed
-  // close to each other, else within one tick.
-  template <typename LastSeen>
-  SlotIndex Oldest(LastSeen&& last_seen);
+  // close to each other, else within one tick. `flows` as above.
+  template <typename Flows>
+  SlotIndex Oldest(const Flows& flows);
 
  private:
   struct List {
@@ -95,6 +103,8 @@ class RecencyRing {
   // Ticks that a ring can tell apart: four timeouts' worth, so that flows keep
   // their place while a sweep is overdue.
   static constexpr Tick kTicks = 1 << 13;
+  // How many younger neighbours a flow is filed past, at most.
+  static constexpr int kSortSteps = 32;
 
   static std::int64_t Nanoseconds(Timestamp time) {
     return time.time_since_epoch().count();
@@ -110,9 +120,39 @@ class RecencyRing {
     return ListOf(nanoseconds >> shift_);
   }
   // Expires the flows of one tick, or files them again; as Advance().
-  template <typename Fetch, typename LastSeen, typename Expire>
-  bool LookAt(Tick tick, Timestamp cutoff, Fetch& fetch, LastSeen& last_seen,
-              Expire& expire);
+  template <typename Flows, typename Expire>
+  bool LookAt(Tick tick, Timestamp cutoff, const Flows& flows, Expire& expire);
+
+  template <typename Flows>
+  void FetchAll(std::span<const SlotIndex> slots, Timestamp cutoff,
+                const Flows& flows, std::span<Timestamp> seen);
+  // A flow that will be filed, and behind whom.
+  struct Place {
+    std::int64_t filed_as;
+    SlotIndex before;
+  };
+  // The last of the list where File() begins to look, which is on its way.
+  [[gnu::always_inline]] SlotIndex FetchTail(Timestamp seen) {
+    const SlotIndex tail = ListOf(TickOf(seen)).tail;
+    links_.Prefetch(tail == kNoSlot ? 0 : tail);
+    return tail;
+  }
+  // The links that File() will go along are on their way: for all in turns,
+  // since one is found by the other. They have a `before`.
+  [[gnu::always_inline]] void FetchPlaces(std::span<Place> places) const {
+    for (int step = 0; step < kSortSteps && !places.empty(); ++step) {
+      std::size_t count = 0;
+      for (const Place& place : places) {
+        const ExpiryLinks& link = links_[place.before];
+        if (link.filed_as > place.filed_as && link.ring_previous != kNoSlot) {
+          links_.Prefetch(link.ring_previous);
+          places[count] = {place.filed_as, link.ring_previous};
+          ++count;
+        }
+      }
+      places = places.first(count);
+    }
+  }
 
   ExpiryArray& links_;
   std::vector<List> lists_;
@@ -145,24 +185,45 @@ class AgeList {
   SlotIndex tail_ = kNoSlot;
 };
 
-template <typename Fetch, typename LastSeen, typename Expire>
-bool RecencyRing::Advance(Timestamp cutoff, Fetch&& fetch, LastSeen&& last_seen,
+template <typename Flows, typename Expire>
+bool RecencyRing::Advance(Timestamp cutoff, const Flows& flows,
                           Expire&& expire) {
   const Tick last = TickOf(cutoff);
   // However far the cutoff jumped, one turn looks at every list.
   for (Tick tick = std::max(first_, last - kTicks + 1);
        count_ > 0 && tick <= last; ++tick) {
     first_ = tick;
-    if (!LookAt(tick, cutoff, fetch, last_seen, expire)) {
+    if (!LookAt(tick, cutoff, flows, expire)) {
       return false;
     }
   }
   return true;
 }
 
-template <typename Fetch, typename LastSeen, typename Expire>
-bool RecencyRing::LookAt(Tick tick, Timestamp cutoff, Fetch& fetch,
-                         LastSeen& last_seen, Expire& expire) {
+// What happens to them needs this; and when each was last seen.
+template <typename Flows>
+void RecencyRing::FetchAll(std::span<const SlotIndex> slots, Timestamp cutoff,
+                           const Flows& flows, std::span<Timestamp> seen) {
+  for (const SlotIndex slot : slots) {
+    flows.Fetch(slot);
+  }
+  std::array<Place, SlotBatch::kMost> places{};
+  std::size_t filed = 0;
+  for (std::size_t i = 0; i < slots.size(); ++i) {
+    seen[i] = flows.LastSeen(slots[i]);
+    if (seen[i] <= cutoff) {
+      flows.FetchEnd(slots[i]);
+    } else if (const SlotIndex tail = FetchTail(seen[i]); tail != kNoSlot) {
+      places[filed] = {Nanoseconds(seen[i]), tail};
+      ++filed;
+    }
+  }
+  FetchPlaces(std::span(places).first(filed));
+}
+
+template <typename Flows, typename Expire>
+bool RecencyRing::LookAt(Tick tick, Timestamp cutoff, const Flows& flows,
+                         Expire& expire) {
   const List& list = ListOf(tick);
   const bool last = tick == TickOf(cutoff);
   // Later in the last tick; in an earlier tick it was filed too early.
@@ -177,16 +238,15 @@ bool RecencyRing::LookAt(Tick tick, Timestamp cutoff, Fetch& fetch,
     SlotBatch batch;
     next =
         batch.Gather(next, [&](SlotIndex at) { return links_[at].ring_next; });
-    fetch(batch.Slots());
-    for (const SlotIndex slot : batch.Slots()) {
-      if (later(slot)) {
-        continue;
-      }
-      const Timestamp seen = last_seen(slot);
-      if (seen > cutoff) {
-        Remove(slot);
-        File(slot, seen);
-      } else if (!expire(slot)) {
+    batch.Drop(later);
+    const std::span<const SlotIndex> slots = batch.Slots();
+    std::array<Timestamp, SlotBatch::kMost> seen{};
+    FetchAll(slots, cutoff, flows, seen);
+    for (std::size_t i = 0; i < slots.size(); ++i) {
+      if (seen[i] > cutoff) {
+        Remove(slots[i]);
+        File(slots[i], seen[i]);
+      } else if (!expire(slots[i])) {
         return false;
       }
     }
@@ -194,15 +254,15 @@ bool RecencyRing::LookAt(Tick tick, Timestamp cutoff, Fetch& fetch,
   return true;
 }
 
-template <typename LastSeen>
-SlotIndex RecencyRing::Oldest(LastSeen&& last_seen) {
+template <typename Flows>
+SlotIndex RecencyRing::Oldest(const Flows& flows) {
   while (count_ > 0) {
     const SlotIndex slot = ListOf(first_).head;
     if (slot == kNoSlot) {
       ++first_;
       continue;
     }
-    const Timestamp seen = last_seen(slot);
+    const Timestamp seen = flows.LastSeen(slot);
     if (count_ == 1 || links_[slot].filed_as == Nanoseconds(seen)) {
       return slot;
     }

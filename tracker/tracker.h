@@ -209,24 +209,23 @@ class FlowTracker {
   void Unfold(SlotIndex slot);
   // Of a flow with a body.
   RareLoan RareOf(Entry& entry) { return {rares_, entry.rare}; }
-  [[nodiscard]] auto LastSeen() const {
-    return [this](SlotIndex slot) { return slab_[slot].head.idle_since; };
-  }
-  // What it takes to end flows is on its way before the first one ends. Inline
-  // always, as in Slab::Prefetch().
-  [[nodiscard]] auto FetchFlows() const {
-    return [this](std::span<const SlotIndex> slots)
-        __attribute__((always_inline)) {
-      for (const SlotIndex slot : slots) {
-        slab_.Prefetch(slot);
-        ages_.PrefetchNeighbours(slot);
-      }
-      for (const SlotIndex slot : slots) {
-        FetchBody(slot);
-        index_.Prefetch(HashOf(slot));
-      }
-    };
-  }
+  // What a ring asks of flows.
+  struct RingFlows {
+    const FlowTracker& tracker;
+
+    [[nodiscard]] Timestamp LastSeen(SlotIndex slot) const {
+      return tracker.slab_[slot].head.idle_since;
+    }
+    // Inline always, as in Slab::Prefetch().
+    [[gnu::always_inline]] void Fetch(SlotIndex slot) const {
+      tracker.slab_.Prefetch(slot);
+    }
+    [[gnu::always_inline]] void FetchEnd(SlotIndex slot) const {
+      tracker.ages_.PrefetchNeighbours(slot);
+      tracker.FetchBody(slot);
+      tracker.index_.Prefetch(tracker.HashOf(slot));
+    }
+  };
   void FileInRing(SlotIndex slot);
   void AdvanceClock(Timestamp time);
   void ClearSuspect();

@@ -526,7 +526,7 @@ template <typename Sink>
 void FlowTracker<E, State>::Evict(Sink& sink) {
   SlotIndex oldest = kNoSlot;
   for (RecencyRing& ring : rings_) {
-    const SlotIndex slot = ring.Oldest(LastSeen());
+    const SlotIndex slot = ring.Oldest(RingFlows{*this});
     if (slot != kNoSlot &&
         (oldest == kNoSlot ||
          slab_[slot].head.idle_since < slab_[oldest].head.idle_since)) {
@@ -618,8 +618,8 @@ bool FlowTracker<E, State>::Sweep(Timestamp now, Sink&& sink) {
   sweep_unfinished_ = false;
   for (std::size_t i = 0; i < kRings && !sweep_unfinished_; ++i) {
     const Timestamp cutoff = clock_ - TimeoutOf(static_cast<Ring>(i));
-    sweep_unfinished_ = !rings_[i].Advance(
-        cutoff, FetchFlows(), LastSeen(), [&](SlotIndex slot) {
+    sweep_unfinished_ =
+        !rings_[i].Advance(cutoff, RingFlows{*this}, [&](SlotIndex slot) {
           End(slot, ReasonFor(slot, EndReason::kIdleTimeout), sink);
           --allowed;
           return allowed > 0;

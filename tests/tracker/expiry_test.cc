@@ -52,21 +52,13 @@ class Ring {
   std::vector<SlotIndex> Advance(Duration cutoff, std::size_t most = kSlots) {
     std::vector<SlotIndex> expired;
     fetched.clear();
-    ring_.Advance(
-        kStart + cutoff,
-        [&](std::span<const SlotIndex> slots) {
-          fetched.insert(slots.begin(), slots.end());
-        },
-        [&](SlotIndex slot) {
-          ++look_ups;
-          EXPECT_TRUE(fetched.contains(slot));
-          return seen_.at(slot);
-        },
-        [&](SlotIndex slot) {
-          Remove(slot);
-          expired.push_back(slot);
-          return expired.size() < most;
-        });
+    fetched_ends.clear();
+    ring_.Advance(kStart + cutoff, Flows{*this}, [&](SlotIndex slot) {
+      EXPECT_TRUE(fetched_ends.contains(slot));
+      Remove(slot);
+      expired.push_back(slot);
+      return expired.size() < most;
+    });
     return expired;
   }
   // What Advance() has to find, by looking at everything.
@@ -79,17 +71,29 @@ class Ring {
     }
     return due;
   }
-  SlotIndex Oldest() {
-    return ring_.Oldest([&](SlotIndex slot) { return seen_.at(slot); });
-  }
+  SlotIndex Oldest() { return ring_.Oldest(Flows{*this}); }
   [[nodiscard]] const std::map<SlotIndex, Timestamp>& Seen() const {
     return seen_;
   }
 
-  int look_ups = 0;
-  std::set<SlotIndex> fetched;  // by the last Advance()
+  mutable int look_ups = 0;
+  // By the last Advance().
+  mutable std::set<SlotIndex> fetched;
+  mutable std::set<SlotIndex> fetched_ends;
 
  private:
+  // What the ring asks.
+  struct Flows {
+    const Ring& ring;
+
+    void Fetch(SlotIndex slot) const { ring.fetched.insert(slot); }
+    void FetchEnd(SlotIndex slot) const { ring.fetched_ends.insert(slot); }
+    [[nodiscard]] Timestamp LastSeen(SlotIndex slot) const {
+      ++ring.look_ups;
+      return ring.seen_.at(slot);
+    }
+  };
+
   ExpiryArray links_{kSlots};
   std::map<SlotIndex, Timestamp> seen_;
   RecencyRing ring_;
