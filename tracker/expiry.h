@@ -55,11 +55,12 @@ class SlotBatch {
     }
     return slot;
   }
+  // Those that `drops(slot)` are not looked at.
   template <typename If>
   void Drop(If&& drops) {
-    const auto end = slots_.begin() + static_cast<std::ptrdiff_t>(count_);
+    const std::span<SlotIndex> all = std::span(slots_).first(count_);
     count_ = static_cast<std::size_t>(
-        std::remove_if(slots_.begin(), end, drops) - slots_.begin());
+        std::remove_if(all.begin(), all.end(), drops) - all.begin());
   }
   [[nodiscard]] std::span<const SlotIndex> Slots() const {
     return std::span(slots_).first(count_);

@@ -147,7 +147,7 @@ FlowBody& FlowTracker<E, State>::GiveBody(SlotIndex slot,
                                           Timestamp interval_start) {
   Entry& entry = slab_[slot];
   entry.rare = RarePool::kNone;
-  entry.interval_start = interval_start;
+  std::construct_at(&entry.interval_start, interval_start);
   return bodies_.Construct(slot);
 }
 

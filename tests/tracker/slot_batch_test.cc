@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <gtest/gtest.h>
+#include <gmock/gmock.h>
 
 #include "tracker/expiry.h"
 
@@ -23,6 +23,15 @@ TEST(SlotBatch, TellsWhoComesBehindIt) {
   EXPECT_EQ(first.Slots().front(), 1U);
   EXPECT_EQ(behind, first.Slots().back() + 1);
   EXPECT_EQ(first.Slots().size() + second.Slots().size(), 50U);
+}
+
+TEST(SlotBatch, LeavesOutWhatIsDroppedAndKeepsTheOrder) {
+  SlotBatch batch;
+  batch.Gather(1, [](SlotIndex slot) { return slot < 7 ? slot + 1 : kNoSlot; });
+
+  batch.Drop([](SlotIndex slot) { return slot % 3 == 0; });
+
+  EXPECT_THAT(batch.Slots(), testing::ElementsAre(1, 2, 4, 5, 7));
 }
 
 TEST(SlotBatch, OfNothingIsEmpty) {
