@@ -41,7 +41,7 @@ class LonePacket {
     return protocol == kTcp ? 's' : protocol == kUdp ? 'd' : '\0';
   }
 
-  // Both: in the flow that has this head. `initiator` was never counted in.
+  // In the flow that has this head. `initiator` was never counted in.
   void CountIn(SideStats& initiator, const FlowHead& head) const {
     const std::uint8_t syn = ecn_setup_ != 0 ? kEcnSetup : std::uint8_t{kSyn};
     initiator.CountFirst(
@@ -51,9 +51,9 @@ class LonePacket {
          .ttl = static_cast<std::uint8_t>(ttl_),
          .tcp_flags = head.IsTcp() ? syn : std::uint8_t{0}});
   }
-  [[nodiscard]] TcpConnection ConnectionOf(const FlowHead& head) const {
-    return head.IsTcp() ? TcpConnection::AfterSyn(sequence_, head.idle_since)
-                        : TcpConnection();
+  // Likewise, and it is of TCP.
+  void OpenIn(TcpConnection& connection, const FlowHead& head) const {
+    connection.Open(sequence_, head.idle_since);
   }
 
  private:

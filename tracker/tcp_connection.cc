@@ -484,24 +484,12 @@ bool TcpConnection::CompletesHandshake(Side side,
              0;
 }
 
-TcpConnection TcpConnection::AfterSyn(std::uint32_t sequence, Timestamp time) {
-  TcpConnection connection;
-  connection.ends_[0] = {.start_sequence = sequence,
-                         .next_sequence = sequence + 1,
-                         .acknowledged = sequence,
-                         .delivered = sequence + 1};
-  connection.states_[0].Become(Endpoint::kSynSent);
-  connection.states_[0].handshake_begun = true;
-  connection.handshake_step_ = time;
-  return connection;
-}
-
 TcpConnection::Outcome TcpConnection::Add(Side side, const TcpSegment& segment,
                                           Timestamp time, History& history,
                                           Environment environment) {
   Outcome outcome;
   if (segment.OnlyOpens() && side == Side::kInitiator && IsFresh()) {
-    *this = AfterSyn(segment.sequence, time);
+    Open(segment.sequence, time);
     history.AddOnce(side, 's', environment.rare);
     return outcome;
   }

@@ -66,9 +66,17 @@ class TcpConnection {
   // Otherwise Add() would have done the same, and have had nothing to report.
   bool AddInOrder(Side side, const TcpSegment& segment, History& history);
 
-  // After the SYN, without data and with a window, of the initiator. Its letter
-  // is the caller's to write.
-  static TcpConnection AfterSyn(std::uint32_t sequence, Timestamp time);
+  // Add() of the usual first segment, TcpSegment::OnlyOpens() of the initiator,
+  // but for its letter.
+  void Open(std::uint32_t sequence, Timestamp time) {
+    ends_[0] = {.start_sequence = sequence,
+                .next_sequence = sequence + 1,
+                .acknowledged = sequence,
+                .delivered = sequence + 1};
+    states_[0].Become(Endpoint::kSynSent);
+    states_[0].handshake_begun = true;
+    handshake_step_ = time;
+  }
 
   // One segment from `side`. Writes its letters into `history`.
   Outcome Add(Side side, const TcpSegment& segment, Timestamp time,

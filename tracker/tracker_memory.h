@@ -130,14 +130,16 @@ auto FlowTracker<E, State>::View(SlotIndex slot) const -> Flow {
        {}},
       entry.HasRare() ? rares_[entry.rare] : kNoRareStats,
       entry.state};
-  if (!entry.HasBody()) {
+  if (entry.HasBody()) {
+    flow.stats.sides = bodies_[slot].sides;
+    if (head.IsTcp()) {
+      flow.stats.tcp = bodies_.ConnectionOf(slot);
+    }
+  } else {
     entry.lone.CountIn(flow.stats.sides[0], head);
-    flow.stats.tcp = entry.lone.ConnectionOf(head);
-    return flow;
-  }
-  flow.stats.sides = bodies_[slot].sides;
-  if (head.IsTcp()) {
-    flow.stats.tcp = bodies_.ConnectionOf(slot);
+    if (head.IsTcp()) {
+      entry.lone.OpenIn(flow.stats.tcp, head);
+    }
   }
   return flow;
 }
@@ -157,7 +159,7 @@ void FlowTracker<E, State>::Unfold(SlotIndex slot) {
   const LonePacket lone = slab_[slot].lone;
   lone.CountIn(GiveBody(slot, head.idle_since).sides[0], head);
   if (head.IsTcp()) {
-    bodies_.ConnectionOf(slot) = lone.ConnectionOf(head);
+    lone.OpenIn(bodies_.ConnectionOf(slot), head);
   }
 }
 
