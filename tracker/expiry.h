@@ -132,12 +132,6 @@ class RecencyRing {
     std::int64_t filed_as;
     SlotIndex before;
   };
-  // The last of the list where File() begins to look, which is on its way.
-  [[gnu::always_inline]] SlotIndex FetchTail(Timestamp seen) {
-    const SlotIndex tail = ListOf(TickOf(seen)).tail;
-    links_.Prefetch(tail == kNoSlot ? 0 : tail);
-    return tail;
-  }
   // The links that File() will go along are on their way: for all in turns,
   // since one is found by the other. They have a `before`.
   [[gnu::always_inline]] void FetchPlaces(std::span<Place> places) const {
@@ -214,7 +208,9 @@ void RecencyRing::FetchAll(std::span<const SlotIndex> slots, Timestamp cutoff,
     seen[i] = flows.LastSeen(slots[i]);
     if (seen[i] <= cutoff) {
       flows.FetchEnd(slots[i]);
-    } else if (const SlotIndex tail = FetchTail(seen[i]); tail != kNoSlot) {
+    } else if (const SlotIndex tail = ListOf(TickOf(seen[i])).tail;
+               tail != kNoSlot) {
+      links_.Prefetch(tail);
       places[filed] = {Nanoseconds(seen[i]), tail};
       ++filed;
     }

@@ -72,14 +72,15 @@ struct SideStats {
   }
   // One packet more. Answers whether it is the side's first in the flow.
   bool Count(const Packet& packet);
-  // The same for the first of the interval, and for another.
+  // The same for the first of the interval, and for another, which is not the
+  // side's first.
   struct FirstPacket {
     std::uint32_t octets = 0;
     std::uint8_t class_of_service = 0;
     std::uint8_t ttl = 0;
     std::uint8_t tcp_flags = 0;
   };
-  void CountFirst(Timestamp time, const FirstPacket& packet);
+  bool CountFirst(Timestamp time, const FirstPacket& packet);
   void CountNext(Timestamp time, std::uint32_t ip_octets, std::uint8_t ttl,
                  std::uint8_t tcp_flags);
   // Another interval begins.
@@ -148,19 +149,11 @@ struct FlowHead {
   }
 };
 
-// All of it, brought together.
-struct FlowStats : FlowHead {
+// What a flow has beside its head, from the second packet on at the latest.
+struct FlowBody {
   // Index with a Side. Initiator: the sender of the first packet, or who the
   // direction evidence names, if the tracker is configured to use it.
   std::array<SideStats, 2> sides;
-  // By the tracker's clock: what the active timeout counts from.
-  Timestamp interval_start;
-  MacAddress initiator_mac{};  // as in the first packet; zero without MACs
-  MacAddress responder_mac{};
-  // Of each side's first packet in the flow; 0: untagged.
-  std::array<std::uint16_t, 2> vlan_id{};
-  std::uint32_t interface = 0;
-  TcpConnection tcp;  // of another protocol, one without segments
 
   [[nodiscard]] const SideStats& Of(Side side) const {
     return sides[static_cast<std::size_t>(side)];
@@ -171,6 +164,18 @@ struct FlowStats : FlowHead {
   [[nodiscard]] std::uint64_t Octets() const {
     return std::uint64_t{sides[0].octets} + sides[1].octets;
   }
+};
+
+// All of it, brought together.
+struct FlowStats : FlowHead, FlowBody {
+  // By the tracker's clock: what the active timeout counts from.
+  Timestamp interval_start;
+  MacAddress initiator_mac{};  // as in the first packet; zero without MACs
+  MacAddress responder_mac{};
+  // Of each side's first packet in the flow; 0: untagged.
+  std::array<std::uint16_t, 2> vlan_id{};
+  std::uint32_t interface = 0;
+  TcpConnection tcp;  // of another protocol, one without segments
 };
 
 // Microseconds since 1970, as SideStats has them. What was before was then.
@@ -202,7 +207,7 @@ inline void SideStats::CountNext(Timestamp time, std::uint32_t ip_octets,
         std::max(micros, last & ~kLowOctet) | (last & kLowOctet) | tcp_flags);
 }
 
-inline void SideStats::CountFirst(Timestamp time, const FirstPacket& packet) {
+inline bool SideStats::CountFirst(Timestamp time, const FirstPacket& packet) {
   const bool first = seen == 0;
   const std::uint64_t flags = packet.tcp_flags;
   const std::uint64_t ttl = packet.ttl;
@@ -212,6 +217,7 @@ inline void SideStats::CountFirst(Timestamp time, const FirstPacket& packet) {
         kOnePacket | (first ? kSeen | kBegan : kSeen) | ttl << 8 | ttl);
   Store(kFirstSeen, micros | (first ? flags : initial_tcp_flags));
   Store(kLastSeen, micros | (first ? 0 : flags));
+  return first;
 }
 
 inline bool SideStats::Count(const Packet& packet) {
@@ -219,12 +225,10 @@ inline bool SideStats::Count(const Packet& packet) {
     CountNext(packet.time, packet.octets, packet.ttl, packet.tcp.flags);
     return false;
   }
-  const bool first = seen == 0;
-  CountFirst(packet.time, {.octets = packet.octets,
-                           .class_of_service = packet.class_of_service,
-                           .ttl = packet.ttl,
-                           .tcp_flags = packet.tcp.flags});
-  return first;
+  return CountFirst(packet.time, {.octets = packet.octets,
+                                  .class_of_service = packet.class_of_service,
+                                  .ttl = packet.ttl,
+                                  .tcp_flags = packet.tcp.flags});
 }
 
 // How the conversation went, in Zeek's terms: "SF", "S0", "REJ", ...

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What a flow has beside its head, from the second packet on at the latest.
+// Where the bodies of flows are.
 #pragma once
 
 #include <array>
@@ -13,10 +13,6 @@
 
 namespace tracker {
 
-// Members as in FlowStats.
-struct FlowBody {
-  std::array<SideStats, 2> sides;
-};
 struct TcpFlowBody : FlowBody {
   TcpConnection connection;
 };

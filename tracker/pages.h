@@ -8,13 +8,6 @@
 
 namespace tracker {
 
-// Places of an array that is taken from its start, whose memory comes at once;
-// but of the first ones: there may be few.
-inline constexpr std::size_t kPlacesAtOnce = 1 << 11;
-constexpr bool IsAhead(std::size_t place) {
-  return place > 0 && place % kPlacesAtOnce == 0;
-}
-
 // Zeroed memory from the operating system, in large pages where it has them: a
 // look-up in millions of flows otherwise misses the TLB, too. What is never
 // touched costs address space, not memory.
@@ -35,6 +28,15 @@ class Pages {
   // All of these octets are about to be used: their memory comes now, for less
   // than it costs page by page. Those behind the end do not count.
   void Populate(std::size_t from, std::size_t octets) const;
+  // Of places of so many octets that are used from the first on, `place` is
+  // about to be, the first time: with it comes the memory of many behind it.
+  // But of the first ones: there may be few.
+  void PopulateAhead(std::size_t place, std::size_t octets) const {
+    constexpr std::size_t kAtOnce = 1 << 11;
+    if (place > 0 && place % kAtOnce == 0) {
+      Populate(place * octets, kAtOnce * octets);
+    }
+  }
 
  private:
   void Swap(Pages& other) {
@@ -66,11 +68,9 @@ class PageArray {
   void Populate(std::size_t at, std::size_t count) const {
     pages_.Populate(at * sizeof(T), count * sizeof(T));
   }
-  // `at` is about to be used, the first time; so are those behind it.
+  // As Pages::PopulateAhead().
   void PopulateAhead(std::size_t at) const {
-    if (IsAhead(at)) {
-      Populate(at, kPlacesAtOnce);
-    }
+    pages_.PopulateAhead(at, sizeof(T));
   }
   // There may be no such place.
   [[gnu::always_inline]] void Prefetch(std::size_t at) const {

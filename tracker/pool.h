@@ -35,10 +35,10 @@ class Pool {
 
   // A new T, or kNone when all are lent.
   Index Lend() {
-    if (free_.OnlyFresh() && Fresh() == slab_.Capacity()) {
+    const bool fresh = free_.OnlyFresh();
+    if (fresh && Fresh() == slab_.Capacity()) {
       return kNone;
     }
-    const bool fresh = free_.OnlyFresh();
     const Index index = free_.Take();
     if (fresh) {
       slab_.PopulateAhead(index);
@@ -61,8 +61,7 @@ class Pool {
 
   T& operator[](Index index) { return slab_[index]; }
   const T& operator[](Index index) const { return slab_[index]; }
-  // There may be no such place.
-  [[gnu::always_inline]] void Prefetch(std::size_t index) const {
+  [[gnu::always_inline]] void Prefetch(Index index) const {
     slab_.Prefetch(index);
   }
 

@@ -35,11 +35,9 @@ class Slab {
   const T& operator[](std::size_t at) const {
     return *std::launder(reinterpret_cast<const T*>(Places() + at));
   }
-  // `at` is about to be used, the first time; so are those behind it.
+  // As Pages::PopulateAhead().
   void PopulateAhead(std::size_t at) const {
-    if (IsAhead(at)) {
-      pages_.Populate(at * sizeof(Place), kPlacesAtOnce * sizeof(Place));
-    }
+    pages_.PopulateAhead(at, sizeof(Place));
   }
   // Inline always: GCC leaves out a call of what has no effect that it knows.
   [[gnu::always_inline]] void Prefetch(std::size_t at) const {
@@ -53,9 +51,9 @@ class Slab {
 
  private:
   static constexpr std::size_t kLine = 64;
-  // Those that fill lines have them for themselves: one miss fewer.
+  // Large ones in lines of their own, so that one miss fewer fetches them.
   static constexpr std::size_t kAlignment =
-      sizeof(T) % kLine != 0 ? alignof(T) : std::max(alignof(T), kLine);
+      sizeof(T) < kLine ? alignof(T) : std::max(alignof(T), kLine);
 
   struct alignas(kAlignment) Place {
     std::byte octets[sizeof(T)];

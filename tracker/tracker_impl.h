@@ -546,7 +546,7 @@ void FlowTracker<E, State>::CutInterval(SlotIndex slot, Timestamp now,
   }
   FlowBody& body = bodies_[slot];
   // An interval without packets has nothing to report.
-  if (body.sides[0].packets != 0 || body.sides[1].packets != 0) {
+  if (body.Packets() > 0) {
     ++stats_.intervals_reported;
     if constexpr (WantsInterval<Sink, Flow>) {
       sink.Interval(View(slot));

@@ -55,9 +55,9 @@ void FlowTracker<E, State>::Grow(std::size_t max_flows) {
     entries.Destroy(before);
     if (entry.HasBody()) {
       bodies_.Construct(slot) = bodies[before];
-    }
-    if (entry.HasBody() && tcp) {
-      bodies_.ConnectionOf(slot) = bodies.ConnectionOf(before);
+      if (tcp) {
+        bodies_.ConnectionOf(slot) = bodies.ConnectionOf(before);
+      }
     }
     index_.Insert(HashOf(slot), slot);
     ages_.Append(slot);

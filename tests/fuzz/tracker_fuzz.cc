@@ -10,12 +10,12 @@
 #include <cstdint>
 #include <map>
 #include <span>
-#include <string>
 #include <utility>
 #include <vector>
 
 #include "tests/fuzz/check.h"
 #include "tests/support/packet_builder.h"
+#include "tests/tracker/record.h"
 #include "tracker/tracker.h"
 
 namespace {
@@ -65,38 +65,17 @@ tracker::TrackerConfig ConfigOf(std::uint8_t octet) {
           .use_direction_evidence = (octet & 8) != 0};
 }
 
-// What an interval or an end tells.
+// What an interval or an end tells, also without packets.
 struct Report {
   template <typename Flow>
-  Report(const Flow& flow, tracker::EndReason why)
-      : reason(why),
-        id(flow.stats.id),
-        initiator(flow.stats.initiator),
-        direction_known(flow.stats.direction_known),
-        state(ConnectionState(flow.stats, flow.rare)),
-        letters(flow.stats.history.Letters(flow.rare.history).View()),
-        tcp(flow.stats.tcp) {
-    for (const tracker::SideStats& side : flow.stats.sides) {
-      numbers.insert(
-          numbers.end(),
-          {side.packets, side.octets, side.first_seen_us, side.last_seen_us,
-           side.initial_tcp_flags, side.later_tcp_flags, side.ttl_minimum,
-           side.ttl_maximum, side.class_of_service, side.seen});
-    }
-    numbers.insert(numbers.end(), {flow.stats.icmp_type_code[0],
-                                   flow.stats.icmp_type_code[1]});
-  }
+  Report(const Flow& flow, tracker::EndReason reason)
+      : record(tests::RecordOf(flow.key, tests::Snapshot(flow), reason)),
+        tcp(flow.stats.tcp) {}
 
   bool operator==(const Report&) const = default;
 
-  tracker::EndReason reason;
-  std::uint64_t id;
-  tracker::Orientation initiator;
-  bool direction_known;
-  std::string state;
-  std::string letters;
+  tests::Record record;
   tracker::TcpConnection tcp;
-  std::vector<std::uint64_t> numbers;
 };
 
 // Hears only of reports, as the exporter does: shorter ways lead to it.
@@ -161,7 +140,7 @@ struct Books {
     return found->second;
   }
   void Enter(const Flow& flow, const Open& books, tracker::EndReason reason) {
-    reports.emplace_back(flow, reason);
+    told.Ended(flow, reason);
     Check(flow.stats.Packets() == books.packets &&
               flow.stats.sides[0].octets + flow.stats.sides[1].octets ==
                   books.octets,
@@ -172,7 +151,7 @@ struct Books {
   }
 
   std::map<std::uint64_t, Open> open;
-  std::vector<Report> reports;
+  Quiet told;
   std::uint64_t packets_in = 0;
   std::uint64_t packets_out = 0;
   std::uint64_t ended = 0;
@@ -380,9 +359,9 @@ class Fuzzed {
   }
 
   void CheckBooks() {
-    Check(books_.reports == quiet_.reports,
+    Check(books_.told.reports == quiet_.reports,
           "reports are the same for who hears of nothing else");
-    books_.reports.clear();
+    books_.told.reports.clear();
     quiet_.reports.clear();
     const tracker::TrackerStats& stats = tracker_.Stats();
     Check(tracker_.FlowCount() == books_.open.size(), "started = live + ended");

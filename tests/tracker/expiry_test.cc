@@ -71,7 +71,7 @@ class Ring {
     }
     return due;
   }
-  SlotIndex Oldest() { return ring_.Oldest(Flows{*this}); }
+  SlotIndex Oldest() { return ring_.Oldest(OnlySeen{seen_}); }
   [[nodiscard]] const std::map<SlotIndex, Timestamp>& Seen() const {
     return seen_;
   }
@@ -82,7 +82,14 @@ class Ring {
   mutable std::set<SlotIndex> fetched_ends;
 
  private:
-  // What the ring asks.
+  struct OnlySeen {
+    const std::map<SlotIndex, Timestamp>& seen;
+
+    [[nodiscard]] Timestamp LastSeen(SlotIndex slot) const {
+      return seen.at(slot);
+    }
+  };
+  // What the ring asks when time goes on.
   struct Flows {
     const Ring& ring;
 
@@ -90,6 +97,7 @@ class Ring {
     void FetchEnd(SlotIndex slot) const { ring.fetched_ends.insert(slot); }
     [[nodiscard]] Timestamp LastSeen(SlotIndex slot) const {
       ++ring.look_ups;
+      EXPECT_TRUE(ring.fetched.contains(slot));
       return ring.seen_.at(slot);
     }
   };

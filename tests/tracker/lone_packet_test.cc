@@ -120,6 +120,15 @@ std::vector<Next> Nexts() {
   };
 }
 
+// The times of two packets have to agree, and then they are trusted.
+template <typename Sink>
+void TrackTrusted(const CapturedFrame& frame, Tracker& tracker, Sink& sink) {
+  const CapturedFrame other = FromClient().Udp(9, 9).At(kStart);
+  tracker.Track(other.View(), sink);
+  tracker.Track(other.View(), sink);
+  tracker.Track(frame.View(), sink);
+}
+
 class FirstAndNext : public testing::TestWithParam<std::tuple<First, Next>> {};
 
 template <typename Sink>
@@ -127,13 +136,7 @@ std::vector<Record> RecordsFor(const First& first, const Next& next) {
   TrackerConfig config{.active_timeout = 40s, .max_flows = 10};
   Tracker tracker(config);
   Sink sink;
-  // The times of two packets have to agree, and then they are trusted.
-  const std::vector<CapturedFrame> before = {FromClient().Udp(9, 9).At(kStart),
-                                             FromClient().Udp(9, 9).At(kStart),
-                                             first.packet.At(kStart + 1ms)};
-  for (const CapturedFrame& frame : before) {
-    tracker.Track(frame.View(), sink);
-  }
+  TrackTrusted(first.packet.At(kStart + 1ms), tracker, sink);
   if (next.grows) {
     config.max_flows = 20;
     tracker.SetConfig(config, sink);
@@ -176,12 +179,7 @@ TEST(LonePacket, IsWhatItTellsAllOf) {
 TEST(LonePacket, IsFoundInItsFlow) {
   Tracker tracker(TrackerConfig{.max_flows = 10});
   QuietLedger sink;
-  const std::vector<CapturedFrame> frames = {FromClient().Udp(9, 9).At(kStart),
-                                             FromClient().Udp(9, 9).At(kStart),
-                                             Syn().At(kStart + 2s)};
-  for (const CapturedFrame& frame : frames) {
-    tracker.Track(frame.View(), sink);
-  }
+  TrackTrusted(Syn().At(kStart + 2s), tracker, sink);
 
   int found = 0;
   tracker.ForEach([&](const auto& flow) {
