@@ -2,7 +2,7 @@
 #include "exporter/message_writer.h"
 
 #include <algorithm>
-#include <bit>
+#include <cstddef>
 #include <cstring>
 
 #include "exporter/network_order.h"
@@ -18,76 +18,55 @@ constexpr std::size_t kMessageHeader = 16;  // RFC 7011 section 3.1
 constexpr std::size_t kSetHeader = 4;       // section 3.3.2
 constexpr std::uint16_t kVersion = 10;
 
-template <typename Integer, typename Moves>
-void CopyAll(const Moves& moves, const std::uint8_t* from, std::uint8_t* to) {
-  for (const auto& move : moves) {
-    std::memcpy(to + move.to, from + move.from, sizeof(Integer));
-  }
-}
-
-template <typename Integer, typename Moves>
-void SwapAll(const Moves& moves, const std::uint8_t* from, std::uint8_t* to) {
-  for (const auto& move : moves) {
-    Integer value = 0;
-    std::memcpy(&value, from + move.from, sizeof(value));
-    PutNetworkOrder(value, to + move.to);
-  }
-}
-
 bool IsInteger(ElementType type) {
   return type == ElementType::kUnsigned8 || type == ElementType::kUnsigned16 ||
          type == ElementType::kUnsigned32 || type == ElementType::kUnsigned64 ||
          type == ElementType::kDateTimeMilliseconds;
 }
 
-std::size_t SizeIndex(std::uint16_t octets) {
-  return static_cast<std::size_t>(std::countr_zero(octets));
+// Copies a string with its length in front, by pieces. The octets behind it may
+// be read and spoiled up to the end of the last.
+std::uint8_t* CopyString(const std::uint8_t* from, std::uint8_t* to) {
+  const std::size_t octets = 1U + *from;
+  for (std::size_t at = 0; at < octets; at += OctetMoves::kAtOnce) {
+    std::memcpy(to + at, from + at, OctetMoves::kAtOnce);
+  }
+  return to + octets;
 }
 
-std::uint16_t Sum(std::uint16_t a, std::uint16_t b) {
-  return static_cast<std::uint16_t>(a + b);
-}
+// All of them are followed by so much in the record, or end with a piece.
+static_assert(offsetof(FlowRecord, connection_state) +
+                      sizeof(FlowRecord::connection_state) ==
+                  offsetof(FlowRecord, history) &&
+              offsetof(FlowRecord, history) + sizeof(FlowRecord::history) ==
+                  offsetof(FlowRecord, community_id) &&
+              sizeof(FlowRecord::community_id) % OctetMoves::kAtOnce == 0);
 
 }  // namespace
 
 RecordLayout::RecordLayout(const templates::FlowTemplate& flow_template)
     : id_(flow_template.id) {
-  // Neighbours in the record that are neighbours on the wire are copied as one.
-  Move run{0, 0};
-  std::uint16_t run_octets = 0;
+  std::vector<std::uint16_t> offsets;
   for (const Element* element : flow_template.fields) {
     if (element->type == ElementType::kString) {
       strings_.push_back(element->offset);
       continue;
     }
-    const Move move{element->offset, fixed_octets_};
-    fixed_octets_ = Sum(fixed_octets_, element->length);
-    if (IsInteger(element->type) && element->length > 1) {
-      swaps_[SizeIndex(element->length)].push_back(move);
-    } else if (run.from + run_octets == move.from &&
-               run.to + run_octets == move.to) {
-      run_octets = Sum(run_octets, element->length);
-    } else {
-      AddCopies(run, run_octets);
-      run = move;
-      run_octets = element->length;
+    const std::size_t begin = offsets.size();
+    for (std::uint16_t i = 0; i < element->length; ++i) {
+      offsets.push_back(static_cast<std::uint16_t>(element->offset + i));
+    }
+    if (IsInteger(element->type)) {
+      std::reverse(offsets.begin() + static_cast<std::ptrdiff_t>(begin),
+                   offsets.end());
     }
   }
-  AddCopies(run, run_octets);
-}
-
-void RecordLayout::AddCopies(Move first, std::uint16_t octets) {
-  while (octets > 0) {
-    const auto size = std::min<std::uint16_t>(std::bit_floor(octets), 8);
-    copies_[SizeIndex(size)].push_back(first);
-    first = {Sum(first.from, size), Sum(first.to, size)};
-    octets = static_cast<std::uint16_t>(octets - size);
-  }
+  fixed_ = OctetMoves(offsets, sizeof(FlowRecord));
 }
 
 std::size_t RecordLayout::Length(const FlowRecord& record) const {
   const auto* base = reinterpret_cast<const std::uint8_t*>(&record);
-  std::size_t octets = fixed_octets_;
+  std::size_t octets = fixed_.Length();
   for (const std::uint16_t offset : strings_) {
     octets += 1U + base[offset];
   }
@@ -97,30 +76,26 @@ std::size_t RecordLayout::Length(const FlowRecord& record) const {
 std::uint8_t* RecordLayout::Write(const FlowRecord& record,
                                   std::uint8_t* to) const {
   const auto* base = reinterpret_cast<const std::uint8_t*>(&record);
-  CopyAll<std::uint8_t>(copies_[0], base, to);
-  CopyAll<std::uint16_t>(copies_[1], base, to);
-  CopyAll<std::uint32_t>(copies_[2], base, to);
-  CopyAll<std::uint64_t>(copies_[3], base, to);
-  SwapAll<std::uint16_t>(swaps_[1], base, to);
-  SwapAll<std::uint32_t>(swaps_[2], base, to);
-  SwapAll<std::uint64_t>(swaps_[3], base, to);
-  to += fixed_octets_;
+  fixed_.Apply(base, to);
+  to += fixed_.Length();
   for (const std::uint16_t offset : strings_) {
-    to = std::copy_n(base + offset, 1U + base[offset], to);
+    to = CopyString(base + offset, to);
   }
   return to;
 }
 
 DataMessage::DataMessage(std::uint32_t observation_domain,
                          std::size_t max_octets)
-    : domain_(observation_domain), octets_(max_octets) {}
+    : domain_(observation_domain),
+      max_octets_(max_octets),
+      octets_(max_octets + RecordLayout::kSpoiled) {}
 
 bool DataMessage::HasRoom(const RecordLayout& layout,
                           const FlowRecord& record) const {
   return std::max(length_, kMessageHeader) +
              (layout.TemplateId() == set_id_ ? 0 : kSetHeader) +
              layout.Length(record) <=
-         octets_.size();
+         max_octets_;
 }
 
 void DataMessage::Append(const RecordLayout& layout, const FlowRecord& record,

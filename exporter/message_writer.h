@@ -7,12 +7,12 @@
 // against these for random records and every template.
 #pragma once
 
-#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <span>
 #include <vector>
 
+#include "exporter/octet_moves.h"
 #include "templates/flow_record.h"
 #include "templates/flow_template.h"
 #include "tracker/time.h"
@@ -23,6 +23,9 @@ namespace exporter {
 // strings with a length of one octet (RFC 7011 sections 6 and 7).
 class RecordLayout {
  public:
+  // Octets behind the record that Write() may overwrite.
+  static constexpr std::size_t kSpoiled = OctetMoves::kSpoiled;
+
   RecordLayout() = default;
   explicit RecordLayout(const templates::FlowTemplate& flow_template);
 
@@ -34,21 +37,9 @@ class RecordLayout {
                       std::uint8_t* to) const;
 
  private:
-  struct Move {
-    std::uint16_t from;  // offset in FlowRecord
-    std::uint16_t to;    // offset in the record on the wire
-  };
-  // By size: 1, 2, 4 and 8 octets.
-  using Moves = std::array<std::vector<Move>, 4>;
-
-  void AddCopies(Move first, std::uint16_t octets);
-
   std::uint16_t id_ = 0;
-  // Fields of fixed length stand first, always in the same place, so those of a
-  // kind are written together, without a decision about each.
-  std::uint16_t fixed_octets_ = 0;
-  Moves copies_;
-  Moves swaps_;                         // integers
+  // Fields of fixed length stand first, always in the same place.
+  OctetMoves fixed_;
   std::vector<std::uint16_t> strings_;  // offsets of their lengths
 };
 
@@ -70,7 +61,8 @@ class DataMessage {
   void EndSet();
 
   std::uint32_t domain_;
-  std::vector<std::uint8_t> octets_;
+  std::size_t max_octets_;
+  std::vector<std::uint8_t> octets_;  // and what Write() spoils
   std::size_t length_ = 0;
   std::size_t set_at_ = 0;    // where the open set begins
   std::uint16_t set_id_ = 0;  // 0: there is none
