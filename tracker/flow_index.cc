@@ -3,84 +3,110 @@
 
 #include <algorithm>
 #include <bit>
+#include <utility>
 #include <vector>
 
 namespace tracker {
 namespace {
 
-constexpr std::size_t kFirstBuckets = 1024;
-
-// Of which three of four may be used.
-std::size_t BucketsFor(std::size_t flows) {
-  return std::bit_ceil(std::max(flows + flows / 3 + 1, kFirstBuckets));
-}
+constexpr std::size_t kFirstLines = 128;
 
 }  // namespace
 
+// Three of four places may be used.
 void FlowIndex::Reserve(std::size_t max_flows) {
-  buckets_ = PageArray<Bucket>(BucketsFor(max_flows));
-  mask_ = kFirstBuckets - 1;
+  lines_ = PageArray<Line>(std::bit_ceil(
+      std::max((max_flows + max_flows / 3) / kPlaces + 1, kFirstLines)));
+  mask_ = kFirstLines - 1;
   used_ = 0;
 }
 
-void FlowIndex::Put(Bucket bucket) {
-  std::size_t at = Home(bucket.tag);
-  while (buckets_[at].Used()) {
-    at = (at + 1) & mask_;
+void FlowIndex::Put(Entry entry) {
+  std::size_t at = Home(entry.tag);
+  while (lines_[at].IsFull()) {
+    at = Behind(at);
   }
-  buckets_[at] = bucket;
+  Line& line = lines_[at];
+  const std::size_t place = line.Free().First();
+  line.tags[place] = entry.tag;
+  line.slots[place] = entry.slot;
+}
+
+void FlowIndex::PutAll(const Line& line) {
+  for (std::size_t i = 0; i < kPlaces; ++i) {
+    if (line.tags[i] != kFree) {
+      Put({line.tags[i], line.slots[i]});
+    }
+  }
 }
 
 void FlowIndex::Insert(std::uint64_t hash, SlotIndex slot) {
   ++used_;
-  if (used_ > (mask_ + 1) / 4 * 3) {
+  if (used_ > (mask_ + 1) * kPlaces / 4 * 3) {
     Double();
   }
-  Put({Tag(hash), slot + 1});
+  Put({Tag(hash), slot});
 }
 
-// In place: a bucket's new home is the old one or as far into the new half, so
-// whoever is put there in the old order passes only those that stay. Those that
-// had probed across the end come last.
+// In place: an entry's new home is the old one or as far into the new half, so
+// whoever is put there in the old order finds room no later than where it was.
+// Those that had probed across the end come last.
 void FlowIndex::Double() {
   const std::size_t before = mask_ + 1;
-  mask_ = before * 2 - 1;
-  buckets_.Populate(before, before);
-  std::vector<Bucket> first;
-  std::size_t at = 0;
-  for (; buckets_[at].Used(); ++at) {
-    first.push_back(buckets_[at]);
-    buckets_[at] = {};
-  }
-  for (; at < before; ++at) {
-    if (buckets_[at].Used()) {
-      const Bucket bucket = buckets_[at];
-      buckets_[at] = {};
-      Put(bucket);
+  lines_.Populate(before, before);
+  std::vector<Entry> across;
+  for (std::size_t at = 0, full = 1; full != 0; ++at) {
+    Line& line = lines_[at];
+    full = line.IsFull() ? 1 : 0;
+    for (std::size_t i = 0; i < kPlaces; ++i) {
+      if (line.tags[i] != kFree && Home(line.tags[i]) > at) {
+        across.push_back({line.tags[i], line.slots[i]});
+        line.tags[i] = kFree;
+      }
     }
   }
-  for (const Bucket& bucket : first) {
-    Put(bucket);
+  mask_ = before * 2 - 1;
+  for (std::size_t at = 0; at < before; ++at) {
+    PutAll(std::exchange(lines_[at], Line{}));
+  }
+  for (const Entry& entry : across) {
+    Put(entry);
   }
 }
 
 void FlowIndex::Erase(std::uint64_t hash, SlotIndex slot) {
   --used_;
-  std::size_t hole = Home(Tag(hash));
-  while (buckets_[hole].Slot() != slot) {
-    hole = (hole + 1) & mask_;
+  std::size_t at = Home(Tag(hash));
+  Places found = lines_[at].Of(Tag(hash), slot);
+  while (!found.Any()) {
+    at = Behind(at);
+    found = lines_[at].Of(Tag(hash), slot);
   }
-  // Close the gap: what probed across the hole moves into it.
-  for (std::size_t at = (hole + 1) & mask_; buckets_[at].Used();
-       at = (at + 1) & mask_) {
-    const std::size_t probed = (at - Home(buckets_[at].tag)) & mask_;
-    const std::size_t distance = (at - hole) & mask_;
-    if (probed >= distance) {
-      buckets_[hole] = buckets_[at];
-      hole = at;
+  const bool was_full = lines_[at].IsFull();
+  lines_[at].tags[found.First()] = kFree;
+  if (was_full) {
+    Fill(at, found.First());
+  }
+}
+
+// The line was full before the place became free: what probed across it comes
+// back.
+void FlowIndex::Fill(std::size_t line, std::size_t place) {
+  bool full = true;
+  for (std::size_t at = Behind(line); full; at = Behind(at)) {
+    Line& from = lines_[at];
+    full = from.IsFull();
+    for (std::size_t i = 0; i < kPlaces; ++i) {
+      const std::size_t probed = (at - Home(from.tags[i])) & mask_;
+      if (from.tags[i] != kFree && probed >= ((at - line) & mask_)) {
+        lines_[line].slots[place] = from.slots[i];
+        lines_[line].tags[place] = std::exchange(from.tags[i], kFree);
+        line = at;
+        place = i;
+        break;
+      }
     }
   }
-  buckets_[hole] = {};
 }
 
 }  // namespace tracker

@@ -2,16 +2,23 @@
 // From a key's hash to the slot that holds its flow: open addressing with
 // linear probing.
 //
-// A bucket is the slot and 32 bits of the hash. The low bits of that tag are
-// the home bucket and the rest tells most strangers apart without touching the
-// slot; the caller's predicate compares the whole key. At most three of four
-// buckets are used, so an empty one always ends a probe. The index doubles as
-// flows come, by the tags alone: few flows are found in few cache lines,
-// however many there may be.
+// An entry is the slot and 31 bits of the hash. The low bits of that tag are
+// the home, a cache line of eight entries that are compared at once, and the
+// rest tells most strangers apart without touching the slot; the caller's
+// predicate compares the whole key. Who finds the home full goes to the line
+// behind it. At most three of four places are used, so most lines have a free
+// one, which ends a probe. The index doubles as flows come, by the tags alone:
+// few flows are found in few cache lines, however many there may be.
 #pragma once
 
+#include <array>
+#include <bit>
 #include <cstddef>
 #include <cstdint>
+
+#ifdef __SSE2__
+#include <emmintrin.h>
+#endif
 
 #include "tracker/pages.h"
 
@@ -28,29 +35,34 @@ class FlowIndex {
   void Reserve(std::size_t max_flows);
 
   [[gnu::always_inline]] void Prefetch(std::uint64_t hash) const {
-    __builtin_prefetch(&buckets_[Home(Tag(hash))]);
+    __builtin_prefetch(&lines_[Home(Tag(hash))]);
   }
 
-  // A slot whose tag fits, and its bucket: a hint, not an answer.
+  // A slot whose tag fits, and its place: a hint, not an answer.
   struct Hint {
     SlotIndex slot = kNoSlot;
-    std::uint32_t bucket = 0;
+    std::uint32_t place = 0;
   };
   [[nodiscard]] Hint Guess(std::uint64_t hash) const {
     const std::uint32_t tag = Tag(hash);
-    for (std::size_t at = Home(tag); buckets_[at].Used();
-         at = (at + 1) & mask_) {
-      if (buckets_[at].tag == tag) {
-        return {buckets_[at].Slot(), static_cast<std::uint32_t>(at)};
+    for (std::size_t at = Home(tag);; at = Behind(at)) {
+      const Line& line = lines_[at];
+      if (const Places matches = line.With(tag); matches.Any()) {
+        const std::size_t first = matches.First();
+        return {line.slots[first],
+                static_cast<std::uint32_t>(at * kPlaces + first)};
+      }
+      if (!line.IsFull()) {
+        return {};
       }
     }
-    return {};
   }
-  // Whether the bucket still has that slot.
+  // Whether the place still has that slot.
   [[nodiscard]] bool Holds(std::uint64_t hash, const Hint& hint) const {
-    const Bucket& bucket = buckets_[hint.bucket];
-    return hint.slot != kNoSlot && bucket.tag == Tag(hash) &&
-           bucket.slot_plus_one == hint.slot + 1;
+    const Line& line = lines_[hint.place / kPlaces];
+    return hint.slot != kNoSlot &&
+           line.tags[hint.place % kPlaces] == Tag(hash) &&
+           line.slots[hint.place % kPlaces] == hint.slot;
   }
   // As below; in one step if the hint still holds.
   template <typename IsSame>
@@ -64,13 +76,18 @@ class FlowIndex {
   template <typename IsSame>
   [[nodiscard]] SlotIndex Find(std::uint64_t hash, IsSame&& is_same) const {
     const std::uint32_t tag = Tag(hash);
-    for (std::size_t at = Home(tag); buckets_[at].Used();
-         at = (at + 1) & mask_) {
-      if (buckets_[at].tag == tag && is_same(buckets_[at].Slot())) {
-        return buckets_[at].Slot();
+    for (std::size_t at = Home(tag);; at = Behind(at)) {
+      const Line& line = lines_[at];
+      for (Places left = line.With(tag); left.Any(); left.DropFirst()) {
+        const SlotIndex slot = line.slots[left.First()];
+        if (is_same(slot)) {
+          return slot;
+        }
+      }
+      if (!line.IsFull()) {
+        return kNoSlot;
       }
     }
-    return kNoSlot;
   }
 
   // The caller knows that the key is not there and that there is room.
@@ -79,27 +96,83 @@ class FlowIndex {
   void Erase(std::uint64_t hash, SlotIndex slot);
 
  private:
-  // All zero while it is empty.
-  struct Bucket {
-    std::uint32_t tag;
-    std::uint32_t slot_plus_one;
+  static constexpr std::size_t kPlaces = 8;
+  static constexpr std::uint32_t kFree = 0;  // no tag
+  using Words = std::array<std::uint32_t, kPlaces>;
 
-    [[nodiscard]] bool Used() const { return slot_plus_one != 0; }
-    [[nodiscard]] SlotIndex Slot() const { return slot_plus_one - 1; }
+  // Some of the places of a line: a bit for each, the first the lowest.
+  class Places {
+   public:
+    explicit Places(unsigned bits) : bits_(bits) {}
+
+    [[nodiscard]] bool Any() const { return bits_ != 0; }
+    [[nodiscard]] std::size_t First() const {
+      return static_cast<std::size_t>(std::countr_zero(bits_));
+    }
+    void DropFirst() { bits_ &= bits_ - 1; }
+    [[nodiscard]] Places And(Places other) const {
+      return Places(bits_ & other.bits_);
+    }
+
+   private:
+    unsigned bits_;
+  };
+  // Where `words` have `value`. No branch, and no loop that ends here or there:
+  // what is asked for next is anybody's guess.
+  static Places Equal(const Words& words, std::uint32_t value) {
+#ifdef __SSE2__
+    const __m128i wanted = _mm_set1_epi32(static_cast<int>(value));
+    const auto* halves = reinterpret_cast<const __m128i*>(words.data());
+    const __m128i equal = _mm_packs_epi32(_mm_cmpeq_epi32(halves[0], wanted),
+                                          _mm_cmpeq_epi32(halves[1], wanted));
+    return Places(static_cast<unsigned>(
+        _mm_movemask_epi8(_mm_packs_epi16(equal, _mm_setzero_si128()))));
+#else
+    unsigned bits = 0;
+    for (std::size_t i = 0; i < kPlaces; ++i) {
+      bits |= static_cast<unsigned>(words[i] == value) << i;
+    }
+    return Places(bits);
+#endif
+  }
+
+  // A cache line of entries, in no order. All zero while it is empty.
+  struct alignas(2 * sizeof(Words)) Line {
+    Words tags;
+    Words slots;  // without meaning where it is free
+
+    [[nodiscard]] Places With(std::uint32_t tag) const {
+      return Equal(tags, tag);
+    }
+    [[nodiscard]] Places Of(std::uint32_t tag, SlotIndex slot) const {
+      return With(tag).And(Equal(slots, slot));
+    }
+    [[nodiscard]] Places Free() const { return Equal(tags, kFree); }
+    [[nodiscard]] bool IsFull() const { return !Free().Any(); }
+  };
+  struct Entry {
+    std::uint32_t tag;
+    SlotIndex slot;
   };
 
   static std::uint32_t Tag(std::uint64_t hash) {
-    return static_cast<std::uint32_t>(hash >> 32);
+    constexpr std::uint32_t kUsed = std::uint32_t{1} << 31;
+    return static_cast<std::uint32_t>(hash >> 32) | kUsed;
   }
   [[nodiscard]] std::size_t Home(std::uint32_t tag) const {
     return tag & mask_;
   }
-  void Put(Bucket bucket);
+  [[nodiscard]] std::size_t Behind(std::size_t line) const {
+    return (line + 1) & mask_;
+  }
+  void Put(Entry entry);
+  void PutAll(const Line& line);
   void Double();
+  void Fill(std::size_t line, std::size_t place);
 
-  PageArray<Bucket> buckets_;  // room for the most; mask_ + 1 are in use
+  PageArray<Line> lines_;  // room for the most; mask_ + 1 are in use
   std::size_t mask_ = 0;
-  std::size_t used_ = 0;
+  std::size_t used_ = 0;  // places
 };
 
 }  // namespace tracker

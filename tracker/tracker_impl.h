@@ -224,10 +224,11 @@ void FlowTracker<E, State>::AdvanceAll(std::span<const Frame> frames,
   }
 }
 
-// Three passes, so that the cache misses of a burst overlap: the buckets of all
-// are fetched when all are decoded (in a row: on its way into the page tables,
-// a prefetch holds up what is behind it, but not another one), the slots of all
-// while the next is looked up, and the last pass finds both in the cache.
+// Three passes, so that the cache misses of a burst overlap: the index lines of
+// all are fetched when all are decoded (in a row: on its way into the page
+// tables, a prefetch holds up what is behind it, but not another one), the
+// slots of all while the next is looked up, and the last pass finds both in the
+// cache.
 template <Extractor E, typename State>
 template <typename Sink>
 void FlowTracker<E, State>::TrackBurst(std::span<const Frame> frames,

@@ -82,19 +82,21 @@ TEST(FlowIndex, GuessIsASlotWithTheHash) {
   EXPECT_EQ(index.Guess(7).slot, 1U);
 }
 
-// The index against std::unordered_map, full most of the time. Keys are few
-// and their hashes fewer, so that probes are long and wrap round.
+// The index against std::unordered_map. Keys are few and their hashes fewer,
+// all of them near the end of the index, so that probes are long and wrap
+// round.
 class FlowIndexModel : public testing::TestWithParam<std::uint32_t> {};
 
 TEST_P(FlowIndexModel, FindsWhatAHashMapFinds) {
   constexpr std::size_t kSlots = 100;
   constexpr std::uint32_t kKeys = 300;
+  constexpr std::uint32_t kLines = 128;
   std::mt19937 random(GetParam());
   const auto below = [&](std::uint32_t limit) {
     return static_cast<std::uint32_t>(random()) % limit;
   };
   const auto hash = [](std::uint32_t key) {
-    return std::uint64_t{key * 2654435761U >> 24} << 32;
+    return std::uint64_t{kLines - 4 + (key * 2654435761U >> 29)} << 32;
   };
   FlowIndex index(kSlots);
   std::unordered_map<std::uint32_t, SlotIndex> model;
@@ -125,21 +127,21 @@ TEST_P(FlowIndexModel, FindsWhatAHashMapFinds) {
   }
 }
 
-// Grown from its first buckets to sixteen times as many, and half
-// emptied on the way. One of four hashes has its home among the last few
-// buckets, however many there are, or would have had it when they were fewer.
+// Grown from its first lines to sixteen times as many, and half emptied on the
+// way. One of four hashes has its home among the last few lines, however many
+// there are, or would have had it when they were fewer.
 TEST_P(FlowIndexModel, FindsWhatAHashMapFindsWhileItDoubles) {
   constexpr std::uint32_t kSlots = 10'000;
-  constexpr std::uint32_t kFirstBuckets = 1024;
+  constexpr std::uint32_t kFirstLines = 128;
   std::mt19937 random(GetParam());
   const auto hash_of_new = [&] {
     auto tag = static_cast<std::uint32_t>(random());
     switch (random() % 8) {
       case 0:
-        tag = (tag & ~(kFirstBuckets - 1)) | (kFirstBuckets - 1 - tag % 16);
+        tag = (tag & ~(kFirstLines - 1)) | (kFirstLines - 1 - tag % 2);
         break;
       case 1:
-        tag = 0xffffffff - tag % 64;
+        tag = 0xffffffff - tag % 8;
         break;
       default:
         break;
@@ -180,7 +182,7 @@ TEST_P(FlowIndexModel, FindsWhatAHashMapFindsWhileItDoubles) {
     if (random() % 4 == 0) {
       ASSERT_NO_FATAL_FAILURE(erase_one());
     }
-    // After each doubling: three of four buckets and one.
+    // After each doubling: three of four places and one.
     if (used.size() > next_check) {
       ASSERT_NO_FATAL_FAILURE(check());
       next_check = next_check < 769 ? 769 : next_check * 2 - 1;
@@ -197,8 +199,8 @@ TEST_P(FlowIndexModel, FindsWhatAHashMapFindsWhileItDoubles) {
 
 TEST(FlowIndex, FindsAHintThatMovedWhenItDoubled) {
   FlowIndex index(2000);
-  // Its home moves to the upper half; the others all want the first bucket.
-  constexpr std::uint64_t kHash = std::uint64_t{1024 + 5} << 32;
+  // Its home moves to the upper half; the others all want the first line.
+  constexpr std::uint64_t kHash = std::uint64_t{128 + 5} << 32;
   index.Insert(kHash, 1);
   const FlowIndex::Hint hint = index.Guess(kHash);
 
@@ -207,7 +209,7 @@ TEST(FlowIndex, FindsAHintThatMovedWhenItDoubled) {
   }
 
   EXPECT_EQ(index.Find(kHash, hint, Any), 1U);
-  EXPECT_NE(index.Guess(kHash).bucket, hint.bucket);
+  EXPECT_NE(index.Guess(kHash).place, hint.place);
 }
 
 INSTANTIATE_TEST_SUITE_P(Random, FlowIndexModel, testing::Range(1U, 11U));
