@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <bit>
+#include <cassert>
 #include <utility>
 #include <vector>
 
@@ -32,14 +33,6 @@ void FlowIndex::Put(Entry entry) {
   line.slots[place] = entry.slot;
 }
 
-void FlowIndex::PutAll(const Line& line) {
-  for (std::size_t i = 0; i < kPlaces; ++i) {
-    if (line.tags[i] != kFree) {
-      Put({line.tags[i], line.slots[i]});
-    }
-  }
-}
-
 void FlowIndex::Insert(std::uint64_t hash, SlotIndex slot) {
   ++used_;
   if (used_ > (mask_ + 1) * kPlaces / 4 * 3) {
@@ -49,7 +42,8 @@ void FlowIndex::Insert(std::uint64_t hash, SlotIndex slot) {
 }
 
 // In place: an entry's new home is the old one or as far into the new half, so
-// whoever is put there in the old order finds room no later than where it was.
+// none of those of a line, put there in the old order, comes behind that line,
+// or the one as far into the new half: both are empty when it is their turn.
 // Those that had probed across the end come last.
 void FlowIndex::Double() {
   const std::size_t before = mask_ + 1;
@@ -67,10 +61,45 @@ void FlowIndex::Double() {
   }
   mask_ = before * 2 - 1;
   for (std::size_t at = 0; at < before; ++at) {
-    PutAll(std::exchange(lines_[at], Line{}));
+    Split(at);
   }
   for (const Entry& entry : across) {
     Put(entry);
+  }
+}
+
+// What was in a line of the half that was all there was. Whether an entry stays
+// or moves is a toss of a coin, so it is written for both and counted for one.
+void FlowIndex::Split(std::size_t at) {
+  const Line before = std::exchange(lines_[at], Line{});
+  const std::size_t half = (mask_ + 1) / 2;
+  assert(lines_[at + half].IsEmpty());
+  std::array<Line, 2> own{};
+  std::array<std::uint32_t, 2> count{};
+  bool strangers = false;
+  for (std::size_t i = 0; i < kPlaces; ++i) {
+    const std::size_t home = Home(before.tags[i]);
+    const bool used = before.tags[i] != kFree;
+    const bool is_own = (home & (half - 1)) == at;
+    strangers = strangers || (used && !is_own);
+    for (std::size_t to = 0; to < own.size(); ++to) {
+      own[to].tags[count[to]] = before.tags[i];
+      own[to].slots[count[to]] = before.slots[i];
+      count[to] += static_cast<std::uint32_t>(used) &
+                   static_cast<std::uint32_t>(home == at + to * half);
+    }
+  }
+  for (std::size_t to = 0; to < own.size(); ++to) {
+    for (std::size_t i = 0; i < kPlaces; ++i) {
+      own[to].tags[i] = i < count[to] ? own[to].tags[i] : kFree;
+    }
+  }
+  lines_[at] = own[0];
+  lines_[at + half] = own[1];
+  for (std::size_t i = 0; i < kPlaces && strangers; ++i) {
+    if (before.tags[i] != kFree && (Home(before.tags[i]) & (half - 1)) != at) {
+      Put({before.tags[i], before.slots[i]});
+    }
   }
 }
 

@@ -109,6 +109,7 @@ class FlowIndex {
     [[nodiscard]] std::size_t First() const {
       return static_cast<std::size_t>(std::countr_zero(bits_));
     }
+    [[nodiscard]] bool All() const { return bits_ + 1 == 1U << kPlaces; }
     void DropFirst() { bits_ &= bits_ - 1; }
     [[nodiscard]] Places And(Places other) const {
       return Places(bits_ & other.bits_);
@@ -149,6 +150,7 @@ class FlowIndex {
     }
     [[nodiscard]] Places Free() const { return Equal(tags, kFree); }
     [[nodiscard]] bool IsFull() const { return !Free().Any(); }
+    [[nodiscard]] bool IsEmpty() const { return Free().All(); }
   };
   struct Entry {
     std::uint32_t tag;
@@ -166,8 +168,8 @@ class FlowIndex {
     return (line + 1) & mask_;
   }
   void Put(Entry entry);
-  void PutAll(const Line& line);
   void Double();
+  void Split(std::size_t at);
   void Fill(std::size_t line, std::size_t place);
 
   PageArray<Line> lines_;  // room for the most; mask_ + 1 are in use
