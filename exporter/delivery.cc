@@ -169,7 +169,7 @@ Timestamp Delivery::Take(EndedQueue& ring, Timestamp now) {
       }
     }
     if (balanced_ > 0) {
-      outputs_[ShareOf(ended->key, balanced_)].output->Add(record, now);
+      outputs_[ShareOf(ended->flow.key, balanced_)].output->Add(record, now);
     }
     ring.Pop();
     for (std::size_t i = balanced_; i < outputs_.size(); ++i) {

@@ -31,17 +31,32 @@ std::size_t RingPlaces(std::size_t threads) {
 }  // namespace
 
 struct Measurement::Recorder {
-  void Interval(const Tracker::Flow& flow) {
-    Push(flow, tracker::EndReason::kActiveTimeout);
+  using Values = tracker::FlowValues<tracker::FlowKey>;
+
+  // In the next place of the ring. A file, and an interface that is not read
+  // any more, waits for the outputs. Else the kernel's buffer bridges a short
+  // wait, as when many flows end in one sweep; what finds no place then is only
+  // counted.
+  Values& Room() {
+    EndedQueue& ended = measurement.ended_;
+    place = ended.Reserve();
+    while (place == nullptr && (patient || waits_left > 0)) {
+      --waits_left;
+      ended.WaitForRoom(patient ? kPatientWait : kWait);
+      place = ended.Reserve();
+    }
+    return place != nullptr ? place->flow : without_place;
   }
-  void Ended(const Tracker::Flow& flow, tracker::EndReason reason) {
-    Push(flow, reason);
+  void Interval(const Values& flow, const tracker::RareStats& rare) {
+    Push(flow, rare, tracker::EndReason::kActiveTimeout);
+  }
+  void Ended(const Values& flow, const tracker::RareStats& rare,
+             tracker::EndReason reason) {
+    Push(flow, rare, reason);
   }
 
-  // A file, and an interface that is not read any more, waits for the outputs.
-  // Else the kernel's buffer bridges a short wait, as when many flows end in
-  // one sweep; what finds no room then is counted.
-  void Push(const Tracker::Flow& flow, tracker::EndReason reason) {
+  void Push(const Values& flow, const tracker::RareStats& rare,
+            tracker::EndReason reason) {
     const std::uint64_t packets = flow.stats.Packets();
     if (packets == 0) {
       return;  // ended after its last interval was reported
@@ -49,33 +64,25 @@ struct Measurement::Recorder {
     if (measurement.observer_ != nullptr) {
       measurement.observer_->Count(flow.stats);
     }
-    EndedQueue& ended = measurement.ended_;
-    EndedInterval* place = ended.Reserve();
-    while (place == nullptr && (patient || waits_left > 0)) {
-      --waits_left;
-      ended.WaitForRoom(patient ? kPatientWait : kWait);
-      place = ended.Reserve();
-    }
     if (place == nullptr) {
       ++report.records_overrun;
       report.packets_overrun += packets;
       return;
     }
-    place->key = flow.key;
-    place->stats = flow.stats;
-    place->has_rare = flow.HasRare();
+    place->has_rare = &rare != &tracker::kNoRareStats;
     if (place->has_rare) {
-      place->rare = flow.rare;
+      place->rare = rare;
     }
     place->reason = reason;
     place->at = measurement.tracker_.Clock();
     // The threads' numbers take turns: 1, 2, 3, ... when there is only one.
     const MeasurementOptions& options = measurement.options_;
-    place->stats.SetId((flow.stats.id - 1) * options.threads + options.index +
-                       1);
-    ended.Commit();
+    place->flow.stats.SetId((flow.stats.id - 1) * options.threads +
+                            options.index + 1);
     report.packets_in_records += packets;
     report.octets_in_records += flow.stats.Octets();
+    EndedQueue& ended = measurement.ended_;
+    ended.Commit();
     if (ended.WorthWaking()) {
       ended.WakeConsumer();
     }
@@ -131,6 +138,8 @@ struct Measurement::Recorder {
   Measurement& measurement;
   bool patient = false;
   int waits_left = kWaits;
+  EndedInterval* place = nullptr;  // of Room(); null: there was none
+  Values without_place{};
   unsigned full_reads = 0;
   Timestamp next_publish{};
   Timestamp next_traffic{};

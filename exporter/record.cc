@@ -80,15 +80,15 @@ void FillReverse(const SideStats& side, const RareStats::Direction& rare,
 
 void FillKey(const EndedInterval& ended, const RareStats& rare,
              templates::FlowRecord& record) {
-  const tracker::FlowStats& stats = ended.stats;
+  const tracker::FlowStats& stats = ended.flow.stats;
   const std::size_t source = stats.Endpoint(Side::kInitiator);
   const std::size_t destination = stats.Endpoint(Side::kResponder);
-  record.source_address = ended.key.address[source].octets;
-  record.destination_address = ended.key.address[destination].octets;
-  record.source_port = ended.key.port[source];
-  record.destination_port = ended.key.port[destination];
-  record.protocol = ended.key.protocol;
-  record.ip_version = ended.key.ip_version;
+  record.source_address = ended.flow.key.address[source].octets;
+  record.destination_address = ended.flow.key.address[destination].octets;
+  record.source_port = ended.flow.key.port[source];
+  record.destination_port = ended.flow.key.port[destination];
+  record.protocol = ended.flow.key.protocol;
+  record.ip_version = ended.flow.key.ip_version;
   record.source_mac = stats.initiator_mac;
   record.destination_mac = stats.responder_mac;
   const std::size_t tagged = stats.Of(Side::kInitiator).seen != 0 ? 0 : 1;
@@ -110,7 +110,7 @@ void FillKey(const EndedInterval& ended, const RareStats& rare,
 }  // namespace
 
 templates::FlowRecord MakeRecord(const EndedInterval& ended) {
-  const tracker::FlowStats& stats = ended.stats;
+  const tracker::FlowStats& stats = ended.flow.stats;
   const SideStats& forward = stats.Of(Side::kInitiator);
   const SideStats& reverse = stats.Of(Side::kResponder);
   const RareStats& rare = ended.Rare();
@@ -138,8 +138,10 @@ templates::FlowRecord MakeRecord(const EndedInterval& ended) {
     record.handshake_client_us = stats.tcp.HandshakeClientTime();
   }
   record.biflow_direction = stats.direction_known ? 1 : 0;
-  record.connection_state.Assign(tracker::ConnectionState(stats, rare));
-  record.history.Assign(stats.history.Letters(rare.history).View());
+  const tracker::HistoryText letters = stats.history.Letters(rare.history);
+  record.connection_state.Assign(
+      tracker::ConnectionState(stats, letters.View()));
+  record.history.Assign(letters.View());
   return record;
 }
 

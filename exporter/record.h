@@ -11,11 +11,10 @@ namespace exporter {
 // One interval of a flow that ended, as it leaves the capture thread. What few
 // have comes last, so that the others' cache lines end before it.
 struct EndedInterval {
-  tracker::FlowKey key;
+  tracker::FlowValues<tracker::FlowKey> flow;
   tracker::EndReason reason = tracker::EndReason::kShutdown;
   bool has_rare = false;  // else `rare` has no meaning
   tracker::Timestamp at;  // by the tracker's clock
-  tracker::FlowStats stats;
   tracker::RareStats rare;
 
   [[nodiscard]] const tracker::RareStats& Rare() const {

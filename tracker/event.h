@@ -12,11 +12,19 @@
 //   void Interval(const Flow&);    // active timeout: report; the flow goes on
 //   void Ended(const Flow&, EndReason);
 //
+// A sink that wants to hear of records only may say where their values are to
+// be put, which saves a copy of each:
+//
+//   FlowValues<Key>& Room();       // before each of these; they get it back
+//   void Interval(const FlowValues<Key>&, const RareStats&);
+//   void Ended(const FlowValues<Key>&, const RareStats&, EndReason);
+//
 // Order for one packet: Ended(kReplaced | kIdleTimeout) of the flow whose key
 // it reuses, Ended(kEvicted) of a flow pushed out, Started, Established or
 // StateChange, Packet, Ended(kFin | kRst).
 #pragma once
 
+#include <concepts>
 #include <cstdint>
 
 #include "tracker/flow.h"
@@ -46,6 +54,13 @@ concept WantsInterval = requires(Sink& s, const Flow& f) {
 template <typename Sink, typename Flow>
 concept WantsEnded = requires(Sink& s, const Flow& f) {
   s.Ended(f, EndReason{});
+};
+
+template <typename Sink, typename Values>
+concept GivesRoom = requires(Sink& s, const Values& v, const RareStats& r) {
+  { s.Room() } -> std::same_as<Values&>;
+  s.Interval(v, r);
+  s.Ended(v, r, EndReason{});
 };
 
 // An event as a value, for callers that prefer a list to a sink.

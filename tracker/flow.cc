@@ -4,10 +4,9 @@
 namespace tracker {
 
 std::string_view ConnectionState(const FlowStats& stats,
-                                 const RareStats& rare) {
+                                 std::string_view letters) {
   if (stats.IsTcp()) {
-    const HistoryText letters = stats.history.Letters(rare.history);
-    return stats.tcp.ConnectionState(letters.View());
+    return stats.tcp.ConnectionState(letters);
   }
   const bool asked = stats.history.Has(Side::kInitiator, 'd');
   const bool answered = stats.history.Has(Side::kResponder, 'd');

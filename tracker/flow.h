@@ -178,6 +178,14 @@ struct FlowStats : FlowHead, FlowBody {
   TcpConnection tcp;  // of another protocol, one without segments
 };
 
+// A flow as values, of which nothing stays behind in the tracker but its rare
+// part.
+template <typename Key>
+struct FlowValues {
+  Key key;
+  FlowStats stats;
+};
+
 // Microseconds since 1970, as SideStats has them. What was before was then.
 inline std::uint64_t Microseconds(Timestamp time) {
   return static_cast<std::uint64_t>(
@@ -231,7 +239,9 @@ inline bool SideStats::Count(const Packet& packet) {
                                   .tcp_flags = packet.tcp.flags});
 }
 
-// How the conversation went, in Zeek's terms: "SF", "S0", "REJ", ...
-std::string_view ConnectionState(const FlowStats& stats, const RareStats& rare);
+// How the conversation went, in Zeek's terms: "SF", "S0", "REJ", ... `letters`
+// are those of its history.
+std::string_view ConnectionState(const FlowStats& stats,
+                                 std::string_view letters);
 
 }  // namespace tracker

@@ -59,9 +59,7 @@ class FlowTracker {
  public:
   using Key = typename E::Key;
   // A view of one flow, valid until the next call that is not const.
-  struct Flow {
-    Key key;
-    FlowStats stats;
+  struct Flow : FlowValues<Key> {
     const RareStats& rare;
     const State& state;
 
@@ -203,6 +201,11 @@ class FlowTracker {
     return hasher_(keys_.Restore(slab_[slot].key));
   }
   [[nodiscard]] Flow View(SlotIndex slot) const;
+  // Its values, whatever `values` was before.
+  void Describe(SlotIndex slot, FlowValues<Key>& values) const;
+  [[nodiscard]] const RareStats& RareOf(const Entry& entry) const {
+    return entry.HasRare() ? rares_[entry.rare] : kNoRareStats;
+  }
   // A body for a flow that has none yet, whose interval began then.
   FlowBody& GiveBody(SlotIndex slot, Timestamp interval_start);
   // And what it had instead goes there.
@@ -288,6 +291,8 @@ class FlowTracker {
   void End(SlotIndex slot, EndReason reason, Sink& sink);
   template <typename Sink>
   void TellEnd(SlotIndex slot, EndReason reason, Sink& sink);
+  template <typename Sink>
+  void TellInterval(SlotIndex slot, Sink& sink);
   template <typename Sink>
   void Evict(Sink& sink);
   template <typename Sink>

@@ -517,8 +517,25 @@ template <typename Sink>
 void FlowTracker<E, State>::TellEnd(SlotIndex slot, EndReason reason,
                                     Sink& sink) {
   ++stats_.ended[static_cast<std::size_t>(reason)];
-  if constexpr (WantsEnded<Sink, Flow>) {
+  if constexpr (GivesRoom<Sink, FlowValues<Key>>) {
+    FlowValues<Key>& values = sink.Room();
+    Describe(slot, values);
+    sink.Ended(values, RareOf(std::as_const(slab_[slot])), reason);
+  } else if constexpr (WantsEnded<Sink, Flow>) {
     sink.Ended(View(slot), reason);
+  }
+}
+
+template <Extractor E, typename State>
+template <typename Sink>
+void FlowTracker<E, State>::TellInterval(SlotIndex slot, Sink& sink) {
+  ++stats_.intervals_reported;
+  if constexpr (GivesRoom<Sink, FlowValues<Key>>) {
+    FlowValues<Key>& values = sink.Room();
+    Describe(slot, values);
+    sink.Interval(values, RareOf(std::as_const(slab_[slot])));
+  } else if constexpr (WantsInterval<Sink, Flow>) {
+    sink.Interval(View(slot));
   }
 }
 
@@ -548,10 +565,7 @@ void FlowTracker<E, State>::CutInterval(SlotIndex slot, Timestamp now,
   FlowBody& body = bodies_[slot];
   // An interval without packets has nothing to report.
   if (body.Packets() > 0) {
-    ++stats_.intervals_reported;
-    if constexpr (WantsInterval<Sink, Flow>) {
-      sink.Interval(View(slot));
-    }
+    TellInterval(slot, sink);
   }
   for (SideStats& side : body.sides) {
     side.Restart();

@@ -116,32 +116,37 @@ auto FlowTracker<E, State>::RingOf(const FlowHead& head) -> Ring {
 template <Extractor E, typename State>
 auto FlowTracker<E, State>::View(SlotIndex slot) const -> Flow {
   const Entry& entry = slab_[slot];
+  Flow flow{{}, RareOf(entry), entry.state};
+  Describe(slot, flow);
+  return flow;
+}
+
+template <Extractor E, typename State>
+void FlowTracker<E, State>::Describe(SlotIndex slot,
+                                     FlowValues<Key>& values) const {
+  const Entry& entry = slab_[slot];
   const LinkContext& context = contexts_[entry.context];
   const FlowHead& head = entry.head;
-  Flow flow{
-      keys_.Restore(entry.key),
-      {head,
-       {},
-       entry.IntervalStart(),
-       context.Mac(Side::kInitiator),
-       context.Mac(Side::kResponder),
-       {context.VlanId(Side::kInitiator), context.VlanId(Side::kResponder)},
-       context.Interface(),
-       {}},
-      entry.HasRare() ? rares_[entry.rare] : kNoRareStats,
-      entry.state};
+  values.key = keys_.Restore(entry.key);
+  FlowStats& stats = values.stats;
+  static_cast<FlowHead&>(stats) = head;
+  stats.interval_start = entry.IntervalStart();
+  stats.initiator_mac = context.Mac(Side::kInitiator);
+  stats.responder_mac = context.Mac(Side::kResponder);
+  stats.vlan_id = {context.VlanId(Side::kInitiator),
+                   context.VlanId(Side::kResponder)};
+  stats.interface = context.Interface();
   if (entry.HasBody()) {
-    flow.stats.sides = bodies_[slot].sides;
-    if (head.IsTcp()) {
-      flow.stats.tcp = bodies_.ConnectionOf(slot);
-    }
+    stats.sides = bodies_[slot].sides;
+    stats.tcp = head.IsTcp() ? bodies_.ConnectionOf(slot) : TcpConnection{};
   } else {
-    entry.lone.CountIn(flow.stats.sides[0], head);
+    stats.sides = {};
+    stats.tcp = {};
+    entry.lone.CountIn(stats.sides[0], head);
     if (head.IsTcp()) {
-      entry.lone.OpenIn(flow.stats.tcp, head);
+      entry.lone.OpenIn(stats.tcp, head);
     }
   }
-  return flow;
 }
 
 template <Extractor E, typename State>

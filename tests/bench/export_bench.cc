@@ -56,11 +56,10 @@ class Exporter {
  public:
   void Ended(const Tracker::Flow& flow, tracker::EndReason reason) {
     templates::FlowRecord record =
-        exporter::MakeRecord({.key = flow.key,
+        exporter::MakeRecord({.flow = flow,
                               .reason = reason,
                               .has_rare = flow.HasRare(),
                               .at = kStart,
-                              .stats = flow.stats,
                               .rare = flow.rare});
     exporter::AssignCommunityId(record);
     encoder_->Append(record, kStart, sink_);

@@ -19,7 +19,7 @@ void Put(EndedQueue& queue, std::uint64_t id) {
     queue.WaitForRoom(std::chrono::seconds{10});
     place = queue.Reserve();
   }
-  place->stats.SetId(id);
+  place->flow.stats.SetId(id);
   queue.Commit();
 }
 
@@ -29,9 +29,9 @@ TEST(EndedQueue, GivesBackInOrder) {
   Put(queue, 1);
   Put(queue, 2);
   ASSERT_NE(queue.Front(), nullptr);
-  EXPECT_EQ(queue.Front()->stats.id, 1U);
+  EXPECT_EQ(queue.Front()->flow.stats.id, 1U);
   queue.Pop();
-  EXPECT_EQ(queue.Front()->stats.id, 2U);
+  EXPECT_EQ(queue.Front()->flow.stats.id, 2U);
 }
 
 TEST(EndedQueue, HasNoPlaceWhenFull) {
@@ -106,7 +106,7 @@ TEST(EndedQueue, LosesNothingBetweenTwoThreads) {
   bool in_order = true;
   while (!queue.Drained()) {
     while (const EndedInterval* ended = queue.Front()) {
-      in_order = in_order && ended->stats.id == taken + 1;
+      in_order = in_order && ended->flow.stats.id == taken + 1;
       ++taken;
       queue.Pop();
     }

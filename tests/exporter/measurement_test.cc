@@ -83,7 +83,7 @@ class MeasurementTest : public testing::Test {
     std::vector<std::uint64_t> ids;
     EndedQueue& ring = measurement.Ended();
     for (; ring.Front() != nullptr; ring.Pop()) {
-      ids.push_back(ring.Front()->stats.id);
+      ids.push_back(ring.Front()->flow.stats.id);
     }
     return ids;
   }

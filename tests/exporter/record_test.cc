@@ -17,21 +17,22 @@ constexpr std::uint64_t kStart = 1'750'000'000'000'000;  // microseconds
 // The initiator is the second endpoint of the key.
 EndedInterval Conversation() {
   EndedInterval ended;
-  ended.key.address = {IpAddress::V4(10, 0, 0, 1), IpAddress::V4(10, 0, 0, 2)};
-  ended.key.port = {443, 40000};
-  ended.key.protocol = tracker::kTcp;
-  ended.key.ip_version = 4;
-  ended.stats.initiator = Orientation::kSecondToFirst;
-  ended.stats.protocol = tracker::kTcp;
-  ended.stats.id = 5;
-  ended.stats.sides[0].packets = 3;
-  ended.stats.sides[0].octets = 300;
-  ended.stats.sides[0].first_seen_us = kStart;
-  ended.stats.sides[0].last_seen_us = kStart + 900'000;
-  ended.stats.sides[1].packets = 2;
-  ended.stats.sides[1].octets = 2000;
-  ended.stats.sides[1].first_seen_us = kStart + 40'000;
-  ended.stats.sides[1].last_seen_us = kStart + 950'000;
+  ended.flow.key.address = {IpAddress::V4(10, 0, 0, 1),
+                            IpAddress::V4(10, 0, 0, 2)};
+  ended.flow.key.port = {443, 40000};
+  ended.flow.key.protocol = tracker::kTcp;
+  ended.flow.key.ip_version = 4;
+  ended.flow.stats.initiator = Orientation::kSecondToFirst;
+  ended.flow.stats.protocol = tracker::kTcp;
+  ended.flow.stats.id = 5;
+  ended.flow.stats.sides[0].packets = 3;
+  ended.flow.stats.sides[0].octets = 300;
+  ended.flow.stats.sides[0].first_seen_us = kStart;
+  ended.flow.stats.sides[0].last_seen_us = kStart + 900'000;
+  ended.flow.stats.sides[1].packets = 2;
+  ended.flow.stats.sides[1].octets = 2000;
+  ended.flow.stats.sides[1].first_seen_us = kStart + 40'000;
+  ended.flow.stats.sides[1].last_seen_us = kStart + 950'000;
   ended.reason = EndReason::kFin;
   return ended;
 }
@@ -68,7 +69,7 @@ TEST(MakeRecord, TimesAreThoseOfEachDirection) {
 
 TEST(MakeRecord, AnIntervalOfTheResponderAloneStillHasAStart) {
   EndedInterval ended = Conversation();
-  ended.stats.sides[0] = {};
+  ended.flow.stats.sides[0] = {};
   const auto record = MakeRecord(ended);
   EXPECT_EQ(record.packets, 0U);
   EXPECT_EQ(record.start_ms, 1'750'000'000'040U);
@@ -76,10 +77,10 @@ TEST(MakeRecord, AnIntervalOfTheResponderAloneStillHasAStart) {
 
 TEST(MakeRecord, IcmpTypeAndCodeAreAlsoTheDestinationPort) {
   EndedInterval ended = Conversation();
-  ended.key.protocol = tracker::kIcmp;
-  ended.key.port = {0, 0};
-  ended.stats.protocol = tracker::kIcmp;
-  ended.stats.icmp_type_code = {0x0801, 0};
+  ended.flow.key.protocol = tracker::kIcmp;
+  ended.flow.key.port = {0, 0};
+  ended.flow.stats.protocol = tracker::kIcmp;
+  ended.flow.stats.icmp_type_code = {0x0801, 0};
   const auto record = MakeRecord(ended);
   EXPECT_EQ(record.icmp_type_code, 0x0801);
   EXPECT_EQ(record.destination_port, 0x0801);

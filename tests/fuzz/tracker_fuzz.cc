@@ -146,7 +146,9 @@ struct Books {
                   books.octets,
           "a report has what came since the last one");
     packets_out += books.packets;
-    Check(!ConnectionState(flow.stats, flow.rare).empty(),
+    Check(!ConnectionState(flow.stats,
+                           flow.stats.history.Letters(flow.rare.history).View())
+               .empty(),
           "every flow has a state");
   }
 

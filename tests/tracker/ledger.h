@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <cstring>
 #include <map>
 #include <vector>
 
@@ -71,21 +72,33 @@ class Ledger {
   std::map<std::uint64_t, Live> live_;
 };
 
-// The same records for a sink that does not want to see packets, as the
-// exporter's: a tracker goes shorter ways for it.
-struct QuietLedger {
-  template <typename Flow>
-  void Interval(const Flow& flow) {
-    Ended(flow, tracker::EndReason::kActiveTimeout);
+// The same records for a sink as the exporter's: it does not want to see
+// packets, so that the tracker goes shorter ways for it, and says where the
+// values are to be put.
+class QuietLedger {
+ public:
+  using Values = tracker::FlowValues<tracker::FlowKey>;
+
+  // Nothing may rely on what is there.
+  Values& Room() {
+    std::memset(static_cast<void*>(&values_), 0xa5, sizeof(values_));
+    return values_;
   }
-  template <typename Flow>
-  void Ended(const Flow& flow, tracker::EndReason reason) {
+  void Interval(const Values& flow, const tracker::RareStats& rare) {
+    Ended(flow, rare, tracker::EndReason::kActiveTimeout);
+  }
+  void Ended(const Values& flow, const tracker::RareStats& rare,
+             tracker::EndReason reason) {
+    EXPECT_EQ(&flow, &values_);
     if (flow.stats.Packets() > 0) {
-      records.push_back(RecordOf(flow.key, Snapshot(flow), reason));
+      records.push_back(RecordOf(flow.key, Snapshot(flow.stats, rare), reason));
     }
   }
 
   std::vector<Record> records;  // with packets
+
+ private:
+  Values values_;
 };
 
 }  // namespace tests

@@ -13,14 +13,15 @@ namespace tests {
 struct Snapshot : tracker::FlowStats {
   Snapshot() = default;
   template <typename Flow>
-  explicit Snapshot(const Flow& flow)
-      : tracker::FlowStats(flow.stats), rare(flow.rare) {}
+  explicit Snapshot(const Flow& flow) : Snapshot(flow.stats, flow.rare) {}
+  Snapshot(const tracker::FlowStats& stats, const tracker::RareStats& rare_part)
+      : tracker::FlowStats(stats), rare(rare_part) {}
 
   [[nodiscard]] std::string Letters() const {
     return std::string(history.Letters(rare.history).View());
   }
   [[nodiscard]] std::string_view State() const {
-    return ConnectionState(*this, rare);
+    return ConnectionState(*this, history.Letters(rare.history).View());
   }
   [[nodiscard]] const tracker::RareStats::Direction& Rare(
       tracker::Side side) const {
