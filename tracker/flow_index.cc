@@ -49,9 +49,10 @@ void FlowIndex::Double() {
   const std::size_t before = mask_ + 1;
   lines_.Populate(before, before);
   std::vector<Entry> across;
-  for (std::size_t at = 0, full = 1; full != 0; ++at) {
+  bool full = true;
+  for (std::size_t at = 0; full; ++at) {
     Line& line = lines_[at];
-    full = line.IsFull() ? 1 : 0;
+    full = line.IsFull();
     for (std::size_t i = 0; i < kPlaces; ++i) {
       if (line.tags[i] != kFree && Home(line.tags[i]) > at) {
         across.push_back({line.tags[i], line.slots[i]});

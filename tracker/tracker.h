@@ -203,7 +203,7 @@ class FlowTracker {
   [[nodiscard]] Flow View(SlotIndex slot) const;
   // Its values, whatever `values` was before.
   void Describe(SlotIndex slot, FlowValues<Key>& values) const;
-  [[nodiscard]] const RareStats& RareOf(const Entry& entry) const {
+  [[nodiscard]] const RareStats& RareStatsOf(const Entry& entry) const {
     return entry.HasRare() ? rares_[entry.rare] : kNoRareStats;
   }
   // A body for a flow that has none yet, whose interval began then.

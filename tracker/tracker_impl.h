@@ -520,7 +520,7 @@ void FlowTracker<E, State>::TellEnd(SlotIndex slot, EndReason reason,
   if constexpr (GivesRoom<Sink, FlowValues<Key>>) {
     FlowValues<Key>& values = sink.Room();
     Describe(slot, values);
-    sink.Ended(values, RareOf(std::as_const(slab_[slot])), reason);
+    sink.Ended(values, RareStatsOf(slab_[slot]), reason);
   } else if constexpr (WantsEnded<Sink, Flow>) {
     sink.Ended(View(slot), reason);
   }
@@ -533,7 +533,7 @@ void FlowTracker<E, State>::TellInterval(SlotIndex slot, Sink& sink) {
   if constexpr (GivesRoom<Sink, FlowValues<Key>>) {
     FlowValues<Key>& values = sink.Room();
     Describe(slot, values);
-    sink.Interval(values, RareOf(std::as_const(slab_[slot])));
+    sink.Interval(values, RareStatsOf(slab_[slot]));
   } else if constexpr (WantsInterval<Sink, Flow>) {
     sink.Interval(View(slot));
   }

@@ -116,7 +116,7 @@ auto FlowTracker<E, State>::RingOf(const FlowHead& head) -> Ring {
 template <Extractor E, typename State>
 auto FlowTracker<E, State>::View(SlotIndex slot) const -> Flow {
   const Entry& entry = slab_[slot];
-  Flow flow{{}, RareOf(entry), entry.state};
+  Flow flow{{}, RareStatsOf(entry), entry.state};
   Describe(slot, flow);
   return flow;
 }
