@@ -467,13 +467,17 @@ def free_tcp_port():
 
 def wait_until_started(process):
     """spanfix blocks the signals that it handles once everything is open.
-    SIGUSR1 is one that looking up a user may block for a moment, too."""
+    SIGUSR1 is one that looking up a user may block for a moment, too; and a
+    faked clock blocks all of them whenever it is read."""
     def started():
         if process.poll() is not None:
             raise AssertionError(f'spanfix ended: {process.returncode}')
         with open(f'/proc/{process.pid}/status', encoding='ascii') as file:
-            blocked = re.search(r'SigBlk:\s*([0-9a-f]+)', file.read())
-        return int(blocked[1], 16) >> (signal.SIGTERM - 1) & 1
+            mask = re.search(r'SigBlk:\s*([0-9a-f]+)', file.read())
+
+        def blocked(number):
+            return int(mask[1], 16) >> (number - 1) & 1
+        return blocked(signal.SIGTERM) and not blocked(signal.SIGQUIT)
     poll_until(started, 'spanfix has started')
 
 
