@@ -41,15 +41,17 @@ struct ExpiryLinks {
 using ExpiryArray = PageArray<ExpiryLinks>;
 
 // The next slots of a list, gathered so that what they need can be fetched for
-// all at once.
+// all at once. One is found by the other, each a cache miss: so the next batch
+// is gathered while the flows of one are dealt with, a slot for a flow.
 class SlotBatch {
  public:
   static constexpr std::size_t kMost = 32;
 
-  // From `slot` on, by `next(slot)`. Returns who comes behind them.
+  // From `slot` on, by `next(slot)`, so far as there are `most` of them then.
+  // Returns who comes behind them.
   template <typename Next>
-  SlotIndex Gather(SlotIndex slot, Next&& next) {
-    for (; slot != kNoSlot && count_ < slots_.size(); slot = next(slot)) {
+  SlotIndex Gather(SlotIndex slot, Next&& next, std::size_t most = kMost) {
+    for (; slot != kNoSlot && count_ < most; slot = next(slot)) {
       slots_[count_] = slot;
       ++count_;
     }
@@ -120,13 +122,14 @@ class RecencyRing {
   List& ListAt(std::int64_t nanoseconds) {
     return ListOf(nanoseconds >> shift_);
   }
-  // Expires the flows of one tick, or files them again; as Advance().
-  template <typename Flows, typename Expire>
-  bool LookAt(Tick tick, Timestamp cutoff, const Flows& flows, Expire& expire);
-
   template <typename Flows>
   void FetchAll(std::span<const SlotIndex> slots, Timestamp cutoff,
                 const Flows& flows, std::span<Timestamp> seen);
+  [[gnu::always_inline]] void FetchLinks(SlotIndex slot) const {
+    if (slot != kNoSlot) {
+      links_.Prefetch(slot);
+    }
+  }
   // A flow that will be filed, and behind whom.
   struct Place {
     std::int64_t filed_as;
@@ -180,18 +183,55 @@ class AgeList {
   SlotIndex tail_ = kNoSlot;
 };
 
+// Batches go on from one tick to the next: many have few flows.
 template <typename Flows, typename Expire>
 bool RecencyRing::Advance(Timestamp cutoff, const Flows& flows,
                           Expire&& expire) {
   const Tick last = TickOf(cutoff);
-  // However far the cutoff jumped, one turn looks at every list.
-  for (Tick tick = std::max(first_, last - kTicks + 1);
-       count_ > 0 && tick <= last; ++tick) {
-    first_ = tick;
-    if (!LookAt(tick, cutoff, flows, expire)) {
-      return false;
-    }
+  if (count_ == 0 || first_ > last) {
+    return true;
   }
+  // In the last tick; in an earlier one it was filed too early.
+  const auto later = [&](SlotIndex slot) {
+    const std::int64_t filed_as = links_[slot].filed_as;
+    return filed_as > Nanoseconds(cutoff) && &ListAt(filed_as) == &ListOf(last);
+  };
+  // However far the cutoff jumped, one turn looks at every list.
+  Tick tick = std::max(first_, last - kTicks + 1);
+  const auto from = [&](SlotIndex slot) {
+    while (slot == kNoSlot && tick < last) {
+      ++tick;
+      slot = ListOf(tick).head;
+    }
+    const bool over =
+        slot != kNoSlot && tick == last && ListOf(last).sorted && later(slot);
+    return over ? kNoSlot : slot;
+  };
+  const auto next_of = [&](SlotIndex at) { return from(links_[at].ring_next); };
+  SlotBatch batch;
+  SlotIndex next = batch.Gather(from(ListOf(tick).head), next_of);
+  while (!batch.Slots().empty()) {
+    batch.Drop(later);
+    const std::span<const SlotIndex> slots = batch.Slots();
+    std::array<Timestamp, SlotBatch::kMost> seen{};
+    FetchAll(slots, cutoff, flows, seen);
+    SlotBatch behind;
+    for (std::size_t i = 0; i < slots.size(); ++i) {
+      next = behind.Gather(next, next_of, i + 1);
+      FetchLinks(next);
+      first_ = last -
+               ((last - (links_[slots[i]].filed_as >> shift_)) & (kTicks - 1));
+      if (seen[i] > cutoff) {
+        Remove(slots[i]);
+        File(slots[i], seen[i]);
+      } else if (!expire(slots[i])) {
+        return false;
+      }
+    }
+    next = behind.Gather(next, next_of);
+    batch = behind;
+  }
+  first_ = last;
   return true;
 }
 
@@ -216,39 +256,6 @@ void RecencyRing::FetchAll(std::span<const SlotIndex> slots, Timestamp cutoff,
     }
   }
   FetchPlaces(std::span(places).first(filed));
-}
-
-template <typename Flows, typename Expire>
-bool RecencyRing::LookAt(Tick tick, Timestamp cutoff, const Flows& flows,
-                         Expire& expire) {
-  const List& list = ListOf(tick);
-  const bool last = tick == TickOf(cutoff);
-  // Later in the last tick; in an earlier tick it was filed too early.
-  const auto later = [&](SlotIndex slot) {
-    return last && links_[slot].filed_as > Nanoseconds(cutoff);
-  };
-  SlotIndex next = list.head;
-  while (next != kNoSlot) {
-    if (later(next) && list.sorted) {
-      return true;
-    }
-    SlotBatch batch;
-    next =
-        batch.Gather(next, [&](SlotIndex at) { return links_[at].ring_next; });
-    batch.Drop(later);
-    const std::span<const SlotIndex> slots = batch.Slots();
-    std::array<Timestamp, SlotBatch::kMost> seen{};
-    FetchAll(slots, cutoff, flows, seen);
-    for (std::size_t i = 0; i < slots.size(); ++i) {
-      if (seen[i] > cutoff) {
-        Remove(slots[i]);
-        File(slots[i], seen[i]);
-      } else if (!expire(slots[i])) {
-        return false;
-      }
-    }
-  }
-  return true;
 }
 
 template <typename Flows>

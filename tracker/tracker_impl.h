@@ -651,20 +651,27 @@ void FlowTracker<E, State>::Finish(Sink&& sink) {
     extractor_.ReleaseAll();
     TrackReady(sink);
   }
-  SlotIndex next = ages_.Front();
-  while (next != kNoSlot) {
-    SlotBatch batch;
-    next = batch.Gather(next, [&](SlotIndex at) { return ages_.Next(at); });
+  const auto next_of = [&](SlotIndex at) { return ages_.Next(at); };
+  SlotBatch batch;
+  SlotIndex next = batch.Gather(ages_.Front(), next_of);
+  while (!batch.Slots().empty()) {
     for (const SlotIndex slot : batch.Slots()) {
       slab_.Prefetch(slot);
     }
     for (const SlotIndex slot : batch.Slots()) {
       FetchBody(slot);
     }
+    SlotBatch behind;
     for (const SlotIndex slot : batch.Slots()) {
+      next = behind.Gather(next, next_of, behind.Slots().size() + 1);
+      if (next != kNoSlot) {
+        links_.Prefetch(next);
+      }
       TellEnd(slot, ReasonFor(slot, EndReason::kShutdown), sink);
       slab_.Destroy(slot);
     }
+    next = behind.Gather(next, next_of);
+    batch = behind;
   }
   FreeAll();
 }

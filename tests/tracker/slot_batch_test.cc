@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <algorithm>
+
 #include <gmock/gmock.h>
 
 #include "tracker/expiry.h"
@@ -23,6 +25,22 @@ TEST(SlotBatch, TellsWhoComesBehindIt) {
   EXPECT_EQ(first.Slots().front(), 1U);
   EXPECT_EQ(behind, first.Slots().back() + 1);
   EXPECT_EQ(first.Slots().size() + second.Slots().size(), 50U);
+}
+
+TEST(SlotBatch, GrowsOneByOne) {
+  const auto next = [](SlotIndex slot) {
+    return slot < 3 ? slot + 1 : kNoSlot;
+  };
+  SlotBatch batch;
+
+  SlotIndex behind = 1;
+  for (std::size_t most = 1; most <= 5; ++most) {
+    behind = batch.Gather(behind, next, most);
+    EXPECT_EQ(batch.Slots().size(), std::min<std::size_t>(most, 3));
+  }
+
+  EXPECT_EQ(behind, kNoSlot);
+  EXPECT_THAT(batch.Slots(), testing::ElementsAre(1, 2, 3));
 }
 
 TEST(SlotBatch, LeavesOutWhatIsDroppedAndKeepsTheOrder) {
