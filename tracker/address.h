@@ -26,10 +26,13 @@ struct IpAddress {
 
   // `octets` are in network order, as they stand in a header.
   static IpAddress V4(std::uint32_t octets) {
-    constexpr std::uint64_t kMapped = 0xffff0000;
     IpAddress address;
-    address.SetHalves(0, kMapped | std::uint64_t{octets} << 32);
+    address.SetV4(octets);
     return address;
+  }
+  void SetV4(std::uint32_t octets_as_they_lie) {
+    constexpr std::uint64_t kMapped = 0xffff0000;
+    SetHalves(0, kMapped | std::uint64_t{octets_as_they_lie} << 32);
   }
 
   // The last four octets, in network order: of an address in mapped form, the
@@ -42,6 +45,12 @@ struct IpAddress {
 
   bool operator==(const IpAddress& other) const {
     return Half(0) == other.Half(0) && Half(1) == other.Half(1);
+  }
+  __extension__ using Wide = unsigned __int128;
+  // As it is written.
+  [[nodiscard]] Wide Number() const {
+    return static_cast<Wide>(__builtin_bswap64(Half(0))) << 64 |
+           __builtin_bswap64(Half(1));
   }
   std::strong_ordering operator<=>(const IpAddress& other) const {
     return Number() <=> other.Number();
@@ -59,13 +68,6 @@ struct IpAddress {
     std::memcpy(octets.data(), &first, sizeof(first));
     std::memcpy(octets.data() + sizeof(first), &second, sizeof(second));
   }
-
- private:
-  __extension__ using Wide = unsigned __int128;
-  [[nodiscard]] Wide Number() const {
-    return static_cast<Wide>(__builtin_bswap64(Half(0))) << 64 |
-           __builtin_bswap64(Half(1));
-  }
 };
 
 // The first where `mask` is 0, the second where all its bits are set: no
@@ -80,6 +82,20 @@ inline IpAddress Choose(std::uint64_t mask, const IpAddress& one,
   chosen.SetHalves(Choose(mask, one.Half(0), two.Half(0)),
                    Choose(mask, one.Half(1), two.Half(1)));
   return chosen;
+}
+
+// 1 if this end of a conversation is the greater one, else 0. No branch, as in
+// Choose().
+inline std::uint64_t IsGreater(const IpAddress& address, std::uint16_t port,
+                               const IpAddress& other,
+                               std::uint16_t other_port) {
+  IpAddress::Wide difference = 0;
+  const std::uint64_t greater =
+      __builtin_sub_overflow(other.Number(), address.Number(), &difference) ? 1
+                                                                            : 0;
+  const std::uint64_t same = difference == 0 ? 1 : 0;
+  const std::uint64_t greater_port = port > other_port ? 1 : 0;
+  return greater | (same & greater_port);
 }
 
 }  // namespace tracker

@@ -13,17 +13,6 @@ std::uint64_t RandomWord(std::random_device& device) {
   return static_cast<std::uint64_t>(device()) << 32 | device();
 }
 
-// 1 if the source has to come second, else 0; no branches, as in Choose().
-std::uint64_t IsTurned(const Packet& packet, IcmpPorts ports) {
-  const auto greater =
-      static_cast<std::uint64_t>(packet.source > packet.destination);
-  const auto equal =
-      static_cast<std::uint64_t>(packet.source == packet.destination);
-  const auto greater_port =
-      static_cast<std::uint64_t>(ports.source > ports.destination);
-  return greater | (equal & greater_port);
-}
-
 }  // namespace
 
 KeyHasher::KeyHasher() : seed_{} {
@@ -66,7 +55,10 @@ void BasicFiveTuple<kBidirectional>::FillKey(Extracted<Key>& out) const {
       !packet.later_fragment) {
     ports = IcmpPortsOf(packet.protocol, packet.icmp_type, packet.icmp_code);
   }
-  const std::uint64_t turned = kBidirectional ? IsTurned(packet, ports) : 0;
+  const std::uint64_t turned =
+      kBidirectional
+          ? IsGreater(source, ports.source, destination, ports.destination)
+          : 0;
   const std::uint64_t mask = 0 - turned;
   out.orientation = static_cast<Orientation>(turned);
   key.address = {Choose(mask, source, destination),

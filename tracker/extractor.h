@@ -87,7 +87,7 @@ class BasicFiveTuple {
   static void LookAgain(const Frame& frame, const Glance& glance,
                         Extracted<Key>& out) {
     Decode(frame, out.packet);
-    out.key = glance.Key();
+    glance.CopyKeyTo(out.key);
     out.orientation = glance.orientation;
     out.unsettled = false;
   }

@@ -59,13 +59,13 @@ struct FlowKey {
            Numbers() == other.Numbers() && tunnel_id == other.tunnel_id;
   }
 
-  static FlowKey From(const ShortFlowKey& from) {
-    FlowKey key;
-    key.address = {
-        IpAddress::V4(static_cast<std::uint32_t>(from.addresses)),
-        IpAddress::V4(static_cast<std::uint32_t>(from.addresses >> 32))};
-    key.SetNumbers(from.numbers);
-    return key;
+  // In place: the words of a key are loaded in pairs when it is copied, which
+  // waits until all of them are stored.
+  void Assign(const ShortFlowKey& from) {
+    address[0].SetV4(static_cast<std::uint32_t>(from.addresses));
+    address[1].SetV4(static_cast<std::uint32_t>(from.addresses >> 32));
+    SetNumbers(from.numbers);
+    tunnel_id = 0;
   }
   [[nodiscard]] bool IsShort() const {
     return ip_version == 4 && tunnel_id == 0;
@@ -86,15 +86,15 @@ struct FlowKey {
   }
   void SetNumbers(const std::array<std::uint16_t, 2>& ports,
                   std::uint8_t ip_protocol, std::uint8_t version,
-                  std::uint16_t vlan) {
+                  std::uint64_t vlan) {
     SetNumbers(NumbersOf(ports[0] | std::uint32_t{ports[1]} << 16, ip_protocol,
                          version, vlan));
   }
   // `ports`: the first is the low half.
   static std::uint64_t NumbersOf(std::uint32_t ports, std::uint8_t ip_protocol,
-                                 std::uint8_t version, std::uint16_t vlan) {
+                                 std::uint8_t version, std::uint64_t vlan) {
     return std::uint64_t{ports} | std::uint64_t{ip_protocol} << 32 |
-           std::uint64_t{version} << 40 | std::uint64_t{vlan} << 48;
+           std::uint64_t{version} << 40 | vlan << 48;
   }
   void SetNumbers(std::uint64_t word) {
     std::memcpy(reinterpret_cast<std::byte*>(this) + kNumbersAt, &word,

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "tracker/glance.h"
 
-#include <algorithm>
+#include <array>
+#include <bit>
 #include <cstddef>
+#include <cstring>
 
 #include "tracker/decode_layers.h"
 
@@ -12,6 +14,14 @@ namespace {
 
 using layers::Load16;
 using layers::Load32;
+
+// As it lies there.
+template <typename Word>
+Word LoadAsIs(const std::uint8_t* from) {
+  Word word = 0;
+  std::memcpy(&word, from, sizeof(word));
+  return word;
+}
 
 constexpr std::size_t kEthernetHeader = 14;
 constexpr std::size_t kTag = 4;
@@ -23,38 +33,30 @@ constexpr std::size_t kUdpHeader = 8;
 // Both: the smaller end comes first, as in BasicFiveTuple. `from` is where the
 // addresses stand, the source first, and `ports` is the transport header.
 void AssignIpv4Ends(const std::uint8_t* from, const std::uint8_t* ports,
-                    std::uint8_t protocol, std::uint16_t vlan, Glance& out) {
-  const std::uint8_t* const to = from + 4;
-  const std::uint64_t source =
-      std::uint64_t{Load32(from)} << 16 | Load16(ports);
-  const std::uint64_t destination =
-      std::uint64_t{Load32(to)} << 16 | Load16(ports + 2);
-  const std::uint64_t turned = source > destination ? 1 : 0;
-  const std::uint64_t first = Choose(0 - turned, source, destination);
-  const std::uint64_t second = Choose(0 - turned, destination, source);
-  const auto address = [](std::uint64_t end) {
-    return std::uint64_t{
-        __builtin_bswap32(static_cast<std::uint32_t>(end >> 16))};
-  };
+                    std::uint8_t protocol, std::uint64_t vlan, Glance& out) {
+  const auto addresses = LoadAsIs<std::uint64_t>(from);
+  const std::uint64_t ordered = __builtin_bswap64(addresses);
+  const std::uint32_t both_ports = Load32(ports);
+  const std::uint64_t source = ordered >> 32 << 16 | both_ports >> 16;
+  const std::uint64_t destination = ordered << 32 >> 16 | (both_ports & 0xffff);
+  const unsigned turned = source > destination ? 1 : 0;
   out.is_short = true;
   out.orientation = static_cast<Orientation>(turned);
-  out.short_key.addresses = address(first) | address(second) << 32;
+  out.short_key.addresses = std::rotl(addresses, static_cast<int>(turned << 5));
+  // The first port is the low half.
   out.short_key.numbers = FlowKey::NumbersOf(
-      static_cast<std::uint32_t>((first & 0xffff) | second << 16), protocol, 4,
+      std::rotr(both_ports, static_cast<int>((turned ^ 1) << 4)), protocol, 4,
       vlan);
 }
 
 void AssignIpv6Ends(const std::uint8_t* from, const std::uint8_t* ports,
-                    std::uint8_t protocol, std::uint16_t vlan, Glance& out) {
+                    std::uint8_t protocol, std::uint64_t vlan, Glance& out) {
   const IpAddress source = layers::Ipv6At(from);
   const IpAddress destination = layers::Ipv6At(from + 16);
   const std::uint16_t source_port = Load16(ports);
   const std::uint16_t destination_port = Load16(ports + 2);
   const std::uint64_t turned =
-      source > destination ||
-              (source == destination && source_port > destination_port)
-          ? 1
-          : 0;
+      IsGreater(source, source_port, destination, destination_port);
   const std::uint64_t mask = 0 - turned;
   out.is_short = false;
   out.orientation = static_cast<Orientation>(turned);
@@ -68,24 +70,72 @@ void AssignIpv6Ends(const std::uint8_t* from, const std::uint8_t* ports,
   key.tunnel_id = 0;
 }
 
-// `octets` of IP payload on the wire, and `captured` from the header on.
-bool GlanceTcp(const std::uint8_t* header, std::uint32_t octets,
-               std::size_t captured, TcpSegment& out) {
-  if (captured < kTcpHeader) {
+// 1 if they are the same, else 0, and no compiler makes a branch of it.
+std::uint32_t Same(std::uint32_t one, std::uint32_t two) {
+  return ((one ^ two) - 1) >> 31;
+}
+// The same of `one` being less, both below 2^31.
+std::uint32_t IsLess(std::uint32_t one, std::uint32_t two) {
+  return (one - two) >> 31;
+}
+
+// Whether it is TCP that carries a conversation on, or UDP: one decision, which
+// most packets pass. `octets` of IP payload on the wire, and `captured` from
+// the header on, at least those of UDP.
+[[gnu::always_inline]] inline bool GlanceTransport(const std::uint8_t* header,
+                                                   std::uint32_t octets,
+                                                   std::size_t captured,
+                                                   std::uint8_t protocol,
+                                                   Glance& out) {
+  static constexpr std::array<std::uint8_t, kTcpHeader> kCutOff{};
+  const std::uint8_t* const tcp =
+      captured < kTcpHeader ? kCutOff.data() : header;
+  const std::uint32_t length = (tcp[12] >> 4) * 4U;
+  const std::uint32_t is_tcp = Same(protocol, kTcp);
+  out.protocol = protocol;
+  out.tcp.sequence = Load32(tcp + 4);
+  out.tcp.acknowledgment = Load32(tcp + 8);
+  out.tcp.payload_octets = octets - length;
+  out.tcp.window = Load16(tcp + 14);
+  out.tcp.flags = static_cast<std::uint8_t>(tcp[13] & (0 - is_tcp));
+  out.tcp.continuation = false;
+  out.tcp.complete = true;
+  const std::uint32_t unusual =
+      ((tcp[13] & (kSyn | kFin | kRst | kAck)) ^ kAck) |
+      IsLess(length, kTcpHeader) | IsLess(octets, length);
+  return octets >= kUdpHeader && ((unusual & (0 - is_tcp)) |
+                                  (1 - (is_tcp | Same(protocol, kUdp)))) == 0;
+}
+
+// `at` is the header of IP, and so much of it was captured, at least the least
+// of IPv4 and UDP.
+bool GlanceIpv4(const std::uint8_t* at, std::size_t captured,
+                std::uint64_t vlan, Glance& out) {
+  constexpr std::uint16_t kFragment = 0x3fff;  // more fragments, offset
+  const std::uint32_t octets = Load16(at + 2);
+  if (at[0] != 0x45 || (Load16(at + 6) & kFragment) != 0 ||
+      octets < kIpv4Header ||
+      !GlanceTransport(at + kIpv4Header, octets - kIpv4Header,
+                       captured - kIpv4Header, at[9], out)) {
     return false;
   }
-  const std::uint32_t length = (header[12] >> 4) * 4U;
-  if (length < kTcpHeader || length > octets ||
-      (header[13] & (kSyn | kFin | kRst | kAck)) != kAck) {
+  out.octets = octets;
+  out.ttl = at[8];
+  AssignIpv4Ends(at + 12, at + kIpv4Header, at[9], vlan, out);
+  return true;
+}
+
+bool GlanceIpv6(const std::uint8_t* at, std::size_t captured,
+                std::uint64_t vlan, Glance& out) {
+  const std::uint32_t octets = Load16(at + 4);
+  if (captured < kIpv6Header + kUdpHeader || at[0] >> 4 != 6 ||
+      !GlanceTransport(at + kIpv6Header, octets, captured - kIpv6Header, at[6],
+                       out)) {
     return false;
   }
-  out.sequence = Load32(header + 4);
-  out.acknowledgment = Load32(header + 8);
-  out.payload_octets = octets - length;
-  out.window = Load16(header + 14);
-  out.flags = header[13];
-  out.continuation = false;
-  out.complete = true;
+  out.octets = kIpv6Header + octets;
+  out.ttl = at[7];
+  AssignIpv6Ends(at + 8, at + kIpv6Header, at[6], vlan, out);
   return true;
 }
 
@@ -94,61 +144,26 @@ bool GlanceTcp(const std::uint8_t* header, std::uint32_t octets,
 bool TakeGlance(const Frame& frame, bool vlan_in_key, Glance& out) {
   const std::uint8_t* at = frame.captured.data();
   std::size_t captured = frame.captured.size();
-  constexpr std::size_t kLeast = kEthernetHeader + kTag + kIpv4Header;
-  if (frame.link != LinkType::kEthernet || captured < kLeast + kUdpHeader) {
+  constexpr std::size_t kLeast =
+      kEthernetHeader + kTag + kIpv4Header + kUdpHeader;
+  if (frame.link != LinkType::kEthernet || captured < kLeast) {
     return false;
   }
-  std::uint16_t type = Load16(at + 12);
-  std::uint16_t vlan = 0;
+  auto type = LoadAsIs<std::uint16_t>(at + 12);
+  std::uint64_t vlan = 0;  // a narrow one would be stored and loaded as such
   std::size_t link = kEthernetHeader;
-  if (type == layers::kVlan) {
+  if (type == __builtin_bswap16(layers::kVlan)) {
     vlan = vlan_in_key ? Load16(at + 14) & 0x0fff : 0;
-    type = Load16(at + 16);
+    type = LoadAsIs<std::uint16_t>(at + 16);
     link += kTag;
   }
   at += link;
   captured -= link;
-
-  std::size_t header = kIpv4Header;
-  std::uint8_t protocol = 0;
-  if (type == layers::kIpv4) {
-    constexpr std::uint16_t kFragment = 0x3fff;  // more fragments, offset
-    if (at[0] != 0x45 || (Load16(at + 6) & kFragment) != 0) {
-      return false;
-    }
-    out.octets = Load16(at + 2);
-    out.ttl = at[8];
-    protocol = at[9];
-  } else if (type == layers::kIpv6) {
-    header = kIpv6Header;
-    if (captured < kIpv6Header + kUdpHeader || at[0] >> 4 != 6) {
-      return false;
-    }
-    out.octets = kIpv6Header + Load16(at + 4);
-    out.ttl = at[7];
-    protocol = at[6];
-  } else {
-    return false;
-  }
-  if (out.octets < header + kUdpHeader) {
-    return false;
-  }
-  const std::size_t end = std::min<std::size_t>(captured, out.octets) - header;
-  out.tcp.flags = 0;
-  if (protocol == kTcp
-          ? !GlanceTcp(at + header,
-                       static_cast<std::uint32_t>(out.octets - header), end,
-                       out.tcp)
-          : protocol != kUdp) {
-    return false;
-  }
-  out.protocol = protocol;
-  if (header == kIpv4Header) {
-    AssignIpv4Ends(at + 12, at + kIpv4Header, protocol, vlan, out);
-  } else {
-    AssignIpv6Ends(at + 8, at + kIpv6Header, protocol, vlan, out);
-  }
-  return true;
+  return type == __builtin_bswap16(layers::kIpv4)
+             ? GlanceIpv4(at, captured, vlan, out)
+         : type == __builtin_bswap16(layers::kIpv6)
+             ? GlanceIpv6(at, captured, vlan, out)
+             : false;
 }
 
 }  // namespace tracker

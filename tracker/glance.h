@@ -24,8 +24,12 @@ struct Glance {
   std::uint32_t octets = 0;  // as in Packet
   TcpSegment tcp;            // of UDP, flags are 0 and the rest has no meaning
 
-  [[nodiscard]] FlowKey Key() const {
-    return is_short ? FlowKey::From(short_key) : long_key;
+  void CopyKeyTo(FlowKey& key) const {
+    if (is_short) {
+      key.Assign(short_key);
+    } else {
+      key = long_key;
+    }
   }
 };
 

@@ -16,7 +16,7 @@ bool History::AppendOwn(std::uint32_t code) {
   return false;
 }
 
-void History::Append(std::uint32_t code, RareLoan& rare) {
+void History::Append(std::uint32_t code, const RareLoan& rare) {
   if (!AppendOwn(code) && rare.Read().history.length < kCapacity - kOwn) {
     Rest& rest = rare.Write().history;
     rest.letters[rest.length] = kAlphabet[code];
@@ -25,7 +25,7 @@ void History::Append(std::uint32_t code, RareLoan& rare) {
 }
 
 void History::AddLogScaled(Side side, char letter, std::uint32_t count,
-                           RareLoan& rare) {
+                           const RareLoan& rare) {
   while (count % 10 == 0 && count > 0) {
     count /= 10;
   }

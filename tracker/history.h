@@ -12,6 +12,7 @@
 #include <cstdint>
 #include <string_view>
 
+#include "tracker/address.h"
 #include "tracker/flow_key.h"
 
 namespace tracker {
@@ -43,11 +44,11 @@ class History {
   };
 
   // `letter` is lower case; the side decides about its case.
-  void Add(Side side, char letter, RareLoan& rare) {
+  void Add(Side side, char letter, const RareLoan& rare) {
     Append(Code(side, letter), rare);
   }
   // The first time for this side only.
-  void AddOnce(Side side, char letter, RareLoan& rare) {
+  void AddOnce(Side side, char letter, const RareLoan& rare) {
     if (MarkSeen(side, letter)) {
       Add(side, letter, rare);
     }
@@ -61,8 +62,8 @@ class History {
   }
   // At the 1st, 10th, 100th, ... occurrence; `count` includes this one.
   void AddLogScaled(Side side, char letter, std::uint32_t count,
-                    RareLoan& rare);
-  void AddFlip(RareLoan& rare) { Append(kFlip, rare); }
+                    const RareLoan& rare);
+  void AddFlip(const RareLoan& rare) { Append(kFlip, rare); }
   // "H" becomes "^h": the SYN-ACK turned out to come from the responder.
   void RewriteLoneSynAck();
 
@@ -84,7 +85,8 @@ class History {
   // Has() of the one or the other letter, without a decision of the processor.
   [[nodiscard]] bool HasEither(Side side, bool first, char one,
                                char other) const {
-    const std::uint16_t bit = first ? Bit(one) : Bit(other);
+    const std::uint64_t bit =
+        Choose(0 - static_cast<std::uint64_t>(first), Bit(other), Bit(one));
     return (seen_[static_cast<std::size_t>(side)] & bit) != 0;
   }
   [[nodiscard]] bool IsLoneSynAck() const {
@@ -126,7 +128,7 @@ class History {
                : (31U - static_cast<unsigned>(__builtin_clz(word))) / kBits + 1;
   }
   bool AppendOwn(std::uint32_t code);
-  void Append(std::uint32_t code, RareLoan& rare);
+  void Append(std::uint32_t code, const RareLoan& rare);
 
   std::array<std::uint32_t, kOwn / kOfWord> words_{};
   std::array<std::uint16_t, 2> seen_{};  // by Side, one bit per letter

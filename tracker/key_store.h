@@ -24,7 +24,11 @@ class KeyStore {
   Kept Keep(const Key& key) { return key; }
   void Forget(Kept& /*kept*/) {}
   void ForgetAll() {}
-  [[nodiscard]] Key Restore(const Kept& kept) const { return kept; }
+  void Restore(const Kept& kept, Key& key) const { key = kept; }
+  [[nodiscard]] std::uint64_t HashOf(const Kept& kept,
+                                     const KeyHasher& hasher) const {
+    return hasher(kept);
+  }
   [[nodiscard]] bool Same(const Kept& kept, const Key& key) const {
     return kept == key;
   }
@@ -59,16 +63,24 @@ class KeyStore<FlowKey> {
     }
   }
   void ForgetAll() { apart_.Clear(); }
-  [[nodiscard]] FlowKey Restore(const Kept& kept) const {
+  void Restore(const Kept& kept, FlowKey& key) const {
     if (!IsApart(kept)) {
-      return FlowKey::From(kept);
+      key.Assign(kept);
+      return;
     }
-    FlowKey key;
     key.SetNumbers(kept.numbers & ~kApart);
     const Apart& apart = apart_[PlaceOf(kept)];
     key.address = apart.address;
     key.tunnel_id = apart.tunnel_id;
-    return key;
+  }
+  [[nodiscard]] std::uint64_t HashOf(const Kept& kept,
+                                     const KeyHasher& hasher) const {
+    if (!IsApart(kept)) {
+      return hasher(kept);
+    }
+    FlowKey key;
+    Restore(kept, key);
+    return hasher(key);
   }
   [[nodiscard]] bool Same(const Kept& kept, const FlowKey& key) const {
     if (key.IsShort()) {

@@ -58,13 +58,13 @@ class RareLoan {
   [[nodiscard]] const RareStats& Read() const {
     return Lent() ? pool_[index_] : kNoRareStats;
   }
-  RareStats& Write() {
+  [[nodiscard]] RareStats& Write() const {
     if (!Lent()) {
       index_ = pool_.Lend();
     }
     return pool_[index_];
   }
-  void Return() { pool_.Return(index_); }
+  void Return() const { pool_.Return(index_); }
 
  private:
   RarePool& pool_;

@@ -56,7 +56,7 @@ std::uint32_t TcpConnection::Party::StreamEnd(const RareStats& rare) const {
                           : rare.tcp_ends[Index()].stream_end;
 }
 
-void TcpConnection::Party::KeepPositions(RareLoan& rare) const {
+void TcpConnection::Party::KeepPositions(const RareLoan& rare) const {
   if (!state.fin_at_end && !state.rst_at_end) {
     return;
   }
@@ -69,7 +69,7 @@ void TcpConnection::Party::KeepPositions(RareLoan& rare) const {
   state.rst_at_end = false;
 }
 
-void TcpConnection::SwapEnds(RareLoan& rare) {
+void TcpConnection::SwapEnds(const RareLoan& rare) {
   std::swap(ends_[0], ends_[1]);
   std::swap(states_[0], states_[1]);
   if (rare.Lent()) {
@@ -78,8 +78,8 @@ void TcpConnection::SwapEnds(RareLoan& rare) {
 }
 
 // Answers whether the sequence of this side begins with the segment.
-bool TcpConnection::StartSequence(Party me, const TcpSegment& segment,
-                                  Environment& environment) {
+bool TcpConnection::StartSequence(const Party& me, const TcpSegment& segment,
+                                  const Environment& environment) {
   const bool syn = Has(segment, kSyn);
   const bool moved = segment.sequence != me.end.start_sequence;
   const bool first = me.state.now == Endpoint::kInactive;
@@ -118,8 +118,8 @@ bool TcpConnection::StartSequence(Party me, const TcpSegment& segment,
   return begins;
 }
 
-bool TcpConnection::FlagLetter(Party me, const TcpSegment& segment,
-                               History& history, RareLoan& rare) {
+bool TcpConnection::FlagLetter(const Party& me, const TcpSegment& segment,
+                               History& history, const RareLoan& rare) {
   const std::uint32_t relative = segment.sequence - me.end.start_sequence;
   // Once, and again when the packet is not a repetition of the last.
   const auto letter_unless = [&](bool repeated, char seen_as, char letter) {
@@ -172,8 +172,8 @@ bool TcpConnection::FlagLetter(Party me, const TcpSegment& segment,
   return false;
 }
 
-void TcpConnection::WindowLetter(Party me, const TcpSegment& segment,
-                                 History& history, RareLoan& rare) const {
+void TcpConnection::WindowLetter(const Party& me, const TcpSegment& segment,
+                                 History& history, const RareLoan& rare) const {
   if (segment.window == 0 && !Has(segment, kRst) &&
       StateOf(Other(me.side)).now != Endpoint::kClosed &&
       me.state.now != Endpoint::kReset) {
@@ -183,7 +183,7 @@ void TcpConnection::WindowLetter(Party me, const TcpSegment& segment,
   }
 }
 
-void TcpConnection::Acknowledge(Party peer, const TcpSegment& segment) {
+void TcpConnection::Acknowledge(const Party& peer, const TcpSegment& segment) {
   const std::uint32_t ack = segment.acknowledgment;
   End& end = peer.end;
   if (peer.state.now == Endpoint::kInactive) {
@@ -202,8 +202,8 @@ void TcpConnection::Acknowledge(Party peer, const TcpSegment& segment) {
 }
 
 // Answers whether the letter for a retransmission is due.
-bool TcpConnection::AdvanceSequence(Party me, const TcpSegment& segment,
-                                    History& history, RareLoan& rare) {
+bool TcpConnection::AdvanceSequence(const Party& me, const TcpSegment& segment,
+                                    History& history, const RareLoan& rare) {
   const std::uint32_t end = SegmentEnd(segment);
   const std::int32_t advance = Distance(end, me.end.next_sequence);
   if ((Has(segment, kSyn) || Has(segment, kRst)) &&
@@ -230,8 +230,8 @@ bool TcpConnection::AdvanceSequence(Party me, const TcpSegment& segment,
 
 // Which of the stream was seen. Of a segment that was cut by the snap length,
 // all: the wire carried it.
-void TcpConnection::SeeData(Party me, const TcpSegment& segment,
-                            Environment& environment) {
+void TcpConnection::SeeData(const Party& me, const TcpSegment& segment,
+                            const Environment& environment) {
   if (StreamLength(segment) == 0 || me.state.gaps_unknown ||
       (!me.state.start_is_far &&
        Distance(segment.sequence, me.end.start_sequence) < 0)) {
@@ -260,7 +260,8 @@ void TcpConnection::SeeData(Party me, const TcpSegment& segment,
   }
 }
 
-void TcpConnection::ForgetBlocks(Party me, Environment& environment) {
+void TcpConnection::ForgetBlocks(const Party& me,
+                                 const Environment& environment) {
   if (me.state.has_blocks) {
     environment.blocks.Return(
         environment.rare.Write().tcp_ends[me.Index()].blocks);
@@ -268,8 +269,9 @@ void TcpConnection::ForgetBlocks(Party me, Environment& environment) {
   }
 }
 
-void TcpConnection::KeepBlock(Party me, std::uint32_t begin, std::uint32_t end,
-                              Environment& environment) {
+void TcpConnection::KeepBlock(const Party& me, std::uint32_t begin,
+                              std::uint32_t end,
+                              const Environment& environment) {
   // Beyond these the segments are no stream that anybody receives.
   constexpr std::uint64_t kMostUnacknowledged = 16'384;
   constexpr std::uint64_t kMostOctets = 10 << 20;
@@ -296,9 +298,10 @@ void TcpConnection::KeepBlock(Party me, std::uint32_t begin, std::uint32_t end,
 
 // Octets that the other side acknowledged to this one, but that were not seen.
 // They count, and have a letter, in connections whose opening was seen.
-std::uint32_t TcpConnection::FindGaps(Party me, Environment& environment,
+std::uint32_t TcpConnection::FindGaps(const Party& me,
+                                      const Environment& environment,
                                       History& history) {
-  RareLoan& rare = environment.rare;
+  const RareLoan& rare = environment.rare;
   std::uint32_t acknowledged = me.end.acknowledged;
   if (me.state.fin_seen) {
     // FIN takes a number, and is no octet.
@@ -486,7 +489,7 @@ bool TcpConnection::CompletesHandshake(Side side,
 
 TcpConnection::Outcome TcpConnection::Add(Side side, const TcpSegment& segment,
                                           Timestamp time, History& history,
-                                          Environment environment) {
+                                          const Environment& environment) {
   Outcome outcome;
   if (segment.OnlyOpens() && side == Side::kInitiator && IsFresh()) {
     Open(segment.sequence, time);
@@ -494,7 +497,7 @@ TcpConnection::Outcome TcpConnection::Add(Side side, const TcpSegment& segment,
     return outcome;
   }
   const bool may_flip = environment.may_flip;
-  RareLoan& rare = environment.rare;
+  const RareLoan& rare = environment.rare;
   const bool plain = ControlBits(segment) == 0 &&
                      (segment.payload_octets > 0 || Has(segment, kAck));
   if (may_flip && plain && history.IsLoneSynAck()) {

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <array>
+#include <bit>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
@@ -80,7 +81,7 @@ class TcpConnection {
 
   // One segment from `side`. Writes its letters into `history`.
   Outcome Add(Side side, const TcpSegment& segment, Timestamp time,
-              History& history, Environment environment);
+              History& history, const Environment& environment);
 
   // Before the connection's rare part goes.
   static void ReturnBlocks(BlockPool& blocks, RareStats& rare);
@@ -170,9 +171,15 @@ class TcpConnection {
     // Where the stream ends; the FIN was seen.
     [[nodiscard]] std::uint32_t StreamEnd(const RareStats& rare) const;
     // The end of what was sent is about to be another.
-    void KeepPositions(RareLoan& rare) const;
+    void KeepPositions(const RareLoan& rare) const;
   };
 
+  using States = std::array<EndState, 2>;  // by Side
+  // All of it, to be looked at in one go.
+  static std::uint32_t WordOf(const States& states) {
+    static_assert(sizeof(states) == sizeof(std::uint32_t));
+    return std::bit_cast<std::uint32_t>(states);
+  }
   [[nodiscard]] bool HandshakeDone() const { return states_[0].handshake_done; }
   // Data and acknowledgments move it, and only SYN, FIN and RST its state.
   [[nodiscard]] bool IsOpen() const {
@@ -186,10 +193,23 @@ class TcpConnection {
     };
     return open(a) && open(b);
   }
-  // As IsOpen() is for most connections.
-  [[nodiscard]] bool IsEstablished() const {
-    return states_[0].now == Endpoint::kEstablished &&
-           states_[1].now == Endpoint::kEstablished && HandshakeDone();
+  // Both ends are established after a handshake, as in most connections, and
+  // nothing of what the side sent is missing or unknown.
+  [[nodiscard]] bool IsUsual(std::size_t index) const {
+    EndState ends;
+    ends.now = Endpoint::kEstablished;
+    States usual{ends, ends};
+    usual[0].handshake_done = true;
+    EndState any;
+    any.now = static_cast<Endpoint>(0xf);
+    States looked_at{any, any};
+    looked_at[0].handshake_done = true;
+    EndState holes;
+    holes.has_blocks = true;
+    holes.gaps_unknown = true;
+    const std::uint32_t mask =
+        WordOf(looked_at) | WordOf(States{holes, EndState{}}) << 16 * index;
+    return (WordOf(states_) & mask) == WordOf(usual);
   }
   // Whether all of the stream up to `next_sequence` was seen.
   [[nodiscard]] bool IsWhole(std::size_t index) const {
@@ -207,7 +227,7 @@ class TcpConnection {
   [[nodiscard]] const EndState& StateOf(Side side) const {
     return states_[static_cast<std::size_t>(side)];
   }
-  void SwapEnds(RareLoan& rare);
+  void SwapEnds(const RareLoan& rare);
 
   // Nothing was added yet.
   [[nodiscard]] bool IsFresh() const {
@@ -215,22 +235,23 @@ class TcpConnection {
            states_[1].now == Endpoint::kInactive;
   }
   // The steps of Add(), in its order.
-  static bool StartSequence(Party me, const TcpSegment& segment,
-                            Environment& environment);
+  static bool StartSequence(const Party& me, const TcpSegment& segment,
+                            const Environment& environment);
   // Answers whether it is the first FIN, and the next in order.
-  static bool FlagLetter(Party me, const TcpSegment& segment, History& history,
-                         RareLoan& rare);
-  void WindowLetter(Party me, const TcpSegment& segment, History& history,
-                    RareLoan& rare) const;
-  static void Acknowledge(Party peer, const TcpSegment& segment);
-  static bool AdvanceSequence(Party me, const TcpSegment& segment,
-                              History& history, RareLoan& rare);
-  static void SeeData(Party me, const TcpSegment& segment,
-                      Environment& environment);
-  static void KeepBlock(Party me, std::uint32_t begin, std::uint32_t end,
-                        Environment& environment);
-  static void ForgetBlocks(Party me, Environment& environment);
-  std::uint32_t FindGaps(Party me, Environment& environment, History& history);
+  static bool FlagLetter(const Party& me, const TcpSegment& segment,
+                         History& history, const RareLoan& rare);
+  void WindowLetter(const Party& me, const TcpSegment& segment,
+                    History& history, const RareLoan& rare) const;
+  static void Acknowledge(const Party& peer, const TcpSegment& segment);
+  static bool AdvanceSequence(const Party& me, const TcpSegment& segment,
+                              History& history, const RareLoan& rare);
+  static void SeeData(const Party& me, const TcpSegment& segment,
+                      const Environment& environment);
+  static void KeepBlock(const Party& me, std::uint32_t begin, std::uint32_t end,
+                        const Environment& environment);
+  static void ForgetBlocks(const Party& me, const Environment& environment);
+  std::uint32_t FindGaps(const Party& me, const Environment& environment,
+                         History& history);
   bool TimeHandshake(Side side, const TcpSegment& segment, Timestamp time);
   void AdvanceState(Side side, const TcpSegment& segment);
   void FromInactive(Side side, const TcpSegment& segment);
@@ -243,8 +264,8 @@ class TcpConnection {
   // Octets of payload the side is known to have sent, by sequence numbers.
   [[nodiscard]] std::uint32_t StreamOctets(Side side) const;
 
-  std::array<End, 2> ends_;         // by Side
-  std::array<EndState, 2> states_;  // likewise
+  std::array<End, 2> ends_;  // by Side
+  States states_;
   std::uint32_t handshake_server_time_ = 0;
   // Until the handshake is done, when the last SYN or SYN-ACK came; from then
   // on, the time of the client, since 1970.
@@ -262,7 +283,8 @@ class TcpConnection {
   if ((segment.flags & (kSyn | kFin | kRst | kAck)) != kAck ||
       segment.window == 0 || segment.sequence != me.next_sequence ||
       segment.acknowledgment == 0 || segment.continuation ||
-      !(IsEstablished() || IsOpen()) || !IsWhole(index) ||
+      me.delivered != me.next_sequence ||
+      !(IsUsual(index) || (IsOpen() && IsWhole(index))) ||
       Distance(segment.acknowledgment, peer.acknowledged) < 0 ||
       Distance(segment.acknowledgment, peer.delivered) > 0) {
     return false;

@@ -198,7 +198,7 @@ class FlowTracker {
     return index_.Find(hasher_(key), HasKey(key));
   }
   [[nodiscard]] std::uint64_t HashOf(SlotIndex slot) const {
-    return hasher_(keys_.Restore(slab_[slot].key));
+    return keys_.HashOf(slab_[slot].key, hasher_);
   }
   [[nodiscard]] Flow View(SlotIndex slot) const;
   // Its values, whatever `values` was before.

@@ -127,7 +127,7 @@ void FlowTracker<E, State>::Describe(SlotIndex slot,
   const Entry& entry = slab_[slot];
   const LinkContext& context = contexts_[entry.context];
   const FlowHead& head = entry.head;
-  values.key = keys_.Restore(entry.key);
+  keys_.Restore(entry.key, values.key);
   FlowStats& stats = values.stats;
   static_cast<FlowHead&>(stats) = head;
   stats.interval_start = entry.IntervalStart();

@@ -31,7 +31,9 @@ bool IsTaken(const tracker::Frame& frame, tracker::FiveTupleOptions options) {
   }
   EXPECT_EQ(extractor.Extract(frame, whole), DecodeResult::kOk);
   EXPECT_FALSE(whole.unsettled);
-  EXPECT_EQ(glance.Key(), whole.key);
+  FlowKey key;
+  glance.CopyKeyTo(key);
+  EXPECT_EQ(key, whole.key);
   EXPECT_EQ(glance.orientation, whole.orientation);
   EXPECT_EQ(glance.ttl, whole.packet.ttl);
   EXPECT_EQ(glance.octets, whole.packet.octets);

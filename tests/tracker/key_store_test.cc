@@ -2,6 +2,7 @@
 #include "tracker/key_store.h"
 
 #include <cstdint>
+#include <cstring>
 #include <string>
 #include <utility>
 #include <vector>
@@ -42,6 +43,15 @@ FlowKey Ipv6Key(std::uint8_t last) {
                  18, last}});
 }
 
+template <typename Key>
+Key Restored(const tracker::KeyStore<Key>& keys,
+             const typename tracker::KeyStore<Key>::Kept& kept) {
+  Key key;
+  std::memset(static_cast<void*>(&key), 0xa5, sizeof(key));
+  keys.Restore(kept, key);
+  return key;
+}
+
 class EachKey : public testing::TestWithParam<std::pair<const char*, FlowKey>> {
 };
 INSTANTIATE_TEST_SUITE_P(KeyStore, EachKey,
@@ -60,7 +70,7 @@ TEST_P(EachKey, IsRestoredAsItWas) {
 
   const Keys::Kept kept = keys.Keep(key);
 
-  EXPECT_EQ(keys.Restore(kept), key);
+  EXPECT_EQ(Restored(keys, kept), key);
   EXPECT_TRUE(keys.Same(kept, key));
 }
 
@@ -92,6 +102,14 @@ TEST_P(EachKey, IsAnotherWhenOneFieldDiffers) {
   }
 }
 
+TEST_P(EachKey, HasItsOwnHashInTheStore) {
+  const FlowKey key = GetParam().second;
+  const tracker::KeyHasher hasher;
+  Keys keys(1);
+
+  EXPECT_EQ(keys.HashOf(keys.Keep(key), hasher), hasher(key));
+}
+
 TEST_P(EachKey, IsStillThereWhenTheStoreHasGrown) {
   Keys keys(1);
   const FlowKey key = GetParam().second;
@@ -99,7 +117,7 @@ TEST_P(EachKey, IsStillThereWhenTheStoreHasGrown) {
 
   keys.Grow(1000);
 
-  EXPECT_EQ(keys.Restore(kept), key);
+  EXPECT_EQ(Restored(keys, kept), key);
 }
 
 TEST(KeyStore, DoesNotTakeMappedAddressesForIpv4) {
@@ -131,7 +149,7 @@ TEST(KeyStore, KeepsIpv4KeysWithoutAPlaceApart) {
 
   const Keys::Kept kept = keys.Keep(Ipv6Key(1));
 
-  EXPECT_EQ(keys.Restore(kept), Ipv6Key(1));
+  EXPECT_EQ(Restored(keys, kept), Ipv6Key(1));
   EXPECT_FALSE(Keys::IsApart(Ipv4Key()));
   EXPECT_TRUE(Keys::IsApart(Ipv6Key(1)));
   EXPECT_TRUE(Keys::IsApart(MappedKey()));
@@ -143,7 +161,7 @@ TEST(KeyStore, HasRoomAgainForWhatItForgot) {
   const Keys::Kept stays = keys.Keep(Ipv6Key(0));
   for (std::uint8_t last = 1; last < 100; ++last) {
     Keys::Kept kept = keys.Keep(last % 2 == 0 ? Ipv6Key(last) : MappedKey());
-    ASSERT_EQ(keys.Restore(stays), Ipv6Key(0)) << int{last};
+    ASSERT_EQ(Restored(keys, stays), Ipv6Key(0)) << int{last};
     keys.Forget(kept);
   }
 }
@@ -157,7 +175,7 @@ TEST(KeyStore, ForgettingIpv4GivesNoPlaceOfOthersAway) {
   keys.Forget(zero);
   keys.Keep(Ipv6Key(2));
 
-  EXPECT_EQ(keys.Restore(apart), Ipv6Key(1));
+  EXPECT_EQ(Restored(keys, apart), Ipv6Key(1));
 }
 
 TEST(KeyStore, HasRoomForAllWhenItForgotAll) {
@@ -169,8 +187,8 @@ TEST(KeyStore, HasRoomForAllWhenItForgotAll) {
 
   const Keys::Kept third = keys.Keep(Ipv6Key(3));
   const Keys::Kept fourth = keys.Keep(Ipv6Key(4));
-  EXPECT_EQ(keys.Restore(third), Ipv6Key(3));
-  EXPECT_EQ(keys.Restore(fourth), Ipv6Key(4));
+  EXPECT_EQ(Restored(keys, third), Ipv6Key(3));
+  EXPECT_EQ(Restored(keys, fourth), Ipv6Key(4));
 }
 
 TEST(KeyStore, KeepsOtherKeysAsTheyAre) {
@@ -181,7 +199,7 @@ TEST(KeyStore, KeepsOtherKeysAsTheyAre) {
 
   const auto kept = keys.Keep(key);
 
-  EXPECT_EQ(keys.Restore(kept), key);
+  EXPECT_EQ(Restored(keys, kept), key);
   EXPECT_TRUE(keys.Same(kept, key));
   EXPECT_FALSE(keys.Same(kept, other));
   EXPECT_FALSE(keys.IsApart(key));
