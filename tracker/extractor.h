@@ -50,12 +50,13 @@ concept HoldsPackets = requires(E& extractor, const Frame& frame,
   extractor.ReleaseAll();
 };
 
-// An extractor that knows the usual packets at a glance: false, and nothing
-// done, or `glance` has what Extract() would have found. From that, LookAgain()
-// makes the rest of it.
+// An extractor that knows the usual packets at a glance, if it MayGlance():
+// TakeGlance() says false, and has done nothing, or `glance` has what Extract()
+// would have found. From that, LookAgain() makes the rest of it.
 template <typename E>
 concept Glances = requires(const E& extractor, const Frame& frame,
                            Glance& glance, Extracted<typename E::Key>& out) {
+  { extractor.MayGlance() } -> std::same_as<bool>;
   { extractor.TakeGlance(frame, glance) } -> std::same_as<bool>;
   extractor.LookAgain(frame, glance, out);
 };
@@ -79,10 +80,12 @@ class BasicFiveTuple {
   explicit BasicFiveTuple(FiveTupleOptions options);
   DecodeResult Extract(const Frame& frame, Extracted<Key>& out);
   DecodeResult Settle(const Frame& frame, Extracted<Key>& out);
+  [[nodiscard]] bool MayGlance() const {
+    return !options_.innermost && duplicates_ == nullptr;
+  }
   bool TakeGlance(const Frame& frame,
                   Glance& glance) const requires kBidirectional {
-    return !options_.innermost && duplicates_ == nullptr &&
-           tracker::TakeGlance(frame, options_.vlan_in_key, glance);
+    return tracker::TakeGlance(frame, options_.vlan_in_key, glance);
   }
   static void LookAgain(const Frame& frame, const Glance& glance,
                         Extracted<Key>& out) {

@@ -30,9 +30,7 @@ class FlowBodies {
     return slot < max_tcp_ ? *::new (place) TcpFlowBody()
                            : *::new (place) FlowBody();
   }
-  FlowBody& operator[](SlotIndex slot) {
-    return *std::launder(reinterpret_cast<FlowBody*>(&lines_[LineOf(slot)]));
-  }
+  FlowBody& operator[](SlotIndex slot) { return AtLine(LineOf(slot)); }
   const FlowBody& operator[](SlotIndex slot) const {
     return *std::launder(
         reinterpret_cast<const FlowBody*>(&lines_[LineOf(slot)]));
@@ -45,8 +43,19 @@ class FlowBodies {
     return static_cast<const TcpFlowBody&>((*this)[slot]).connection;
   }
 
+  // Where the body of a slot begins.
+  [[nodiscard]] std::size_t LineOf(std::size_t slot) const {
+    return slot + max_tcp_ + ((slot - max_tcp_) & OnlyTcp(slot));
+  }
+  FlowBody& AtLine(std::size_t line) {
+    return *std::launder(reinterpret_cast<FlowBody*>(&lines_[line]));
+  }
   [[gnu::always_inline]] void Prefetch(SlotIndex slot) const {
-    const std::size_t line = LineOf(slot);
+    PrefetchLine(slot, LineOf(slot));
+  }
+  // The same, if it is known where it begins.
+  [[gnu::always_inline]] void PrefetchLine(SlotIndex slot,
+                                           std::size_t line) const {
     lines_.Prefetch(line);
     lines_.Prefetch(line + (OnlyTcp(slot) & 1));
   }
@@ -63,9 +72,6 @@ class FlowBodies {
   // next is anybody's guess.
   [[nodiscard]] std::size_t OnlyTcp(std::size_t slot) const {
     return std::size_t{0} - (slot < max_tcp_ ? 1 : 0);
-  }
-  [[nodiscard]] std::size_t LineOf(std::size_t slot) const {
-    return slot + max_tcp_ + ((slot - max_tcp_) & OnlyTcp(slot));
   }
 
   PageArray<Line> lines_;

@@ -157,6 +157,7 @@ class FlowTracker {
   struct Item {
     std::uint64_t hash = 0;
     FlowIndex::Hint hint;
+    std::size_t body_line = 0;  // of the hint
     DecodeResult result = DecodeResult::kOk;
     bool glanced = false;  // `glance` is what is known; else `extracted`
     Glance glance;
@@ -185,6 +186,7 @@ class FlowTracker {
   };
 
   // tracker_memory.h: slots, rings and the clock.
+  void Adopt(const TrackerConfig& config);
   void Grow(std::size_t max_flows);
   [[nodiscard]] std::size_t Capacity() const { return slab_.Capacity() / 2; }
   void MakeRings();
@@ -249,7 +251,7 @@ class FlowTracker {
   // tracker_impl.h: the path of a packet.
   DecodeResult Prepare(const Frame& frame, Item& item);
   template <typename Sink>
-  void PrepareInBurst(const Frame& frame, Item& item);
+  void PrepareInBurst(const Frame& frame, Item& item, bool may_glance);
   using NewFlows = std::array<std::size_t, 2>;  // that are TCP, and that not
   void LookUp(Item& item, NewFlows& new_flows);
   static std::uint8_t ProtocolOf(const Item& item) {
@@ -321,6 +323,8 @@ class FlowTracker {
   BlockPool blocks_;
   std::vector<RecencyRing> rings_;  // by Ring
   Duration shortest_timeout_{};     // of flows that are not closed
+  // What no interval is shorter than.
+  Duration shortest_interval_{};
   AgeList ages_{links_};
   // Slots of TCP are the first max_flows, those of the others as many behind
   // them; see FlowBodies.

@@ -94,10 +94,11 @@ DecodeResult FlowTracker<E, State>::TrackWithPayload(const Frame& frame,
 // What is known of a frame before it is its turn.
 template <Extractor E, typename State>
 template <typename Sink>
-void FlowTracker<E, State>::PrepareInBurst(const Frame& frame, Item& item) {
+void FlowTracker<E, State>::PrepareInBurst(const Frame& frame, Item& item,
+                                           bool may_glance) {
   item.glanced = false;
   if constexpr (kGlances<Sink>) {
-    item.glanced = extractor_.TakeGlance(frame, item.glance);
+    item.glanced = may_glance && extractor_.TakeGlance(frame, item.glance);
     if (item.glanced) {
       item.result = DecodeResult::kOk;
       item.hash = item.glance.is_short ? hasher_(item.glance.short_key)
@@ -115,7 +116,8 @@ void FlowTracker<E, State>::LookUp(Item& item, NewFlows& new_flows) {
   item.hint = index_.Guess(item.hash);
   if (item.hint.slot != kNoSlot) {
     slab_.Prefetch(item.hint.slot);
-    bodies_.Prefetch(item.hint.slot);
+    item.body_line = bodies_.LineOf(item.hint.slot);
+    bodies_.PrefetchLine(item.hint.slot, item.body_line);
     if (!item.glanced) {
       links_.Prefetch(item.hint.slot);  // it may be the end of the flow
     }
@@ -159,17 +161,18 @@ bool FlowTracker<E, State>::CarryOn(const Frame& frame, const Item& item,
       frame.time - head.idle_since >= shortest_timeout_) {
     return false;
   }
-  FlowBody& body = bodies_[item.hint.slot];
+  FlowBody& body = bodies_.AtLine(item.body_line);
   const Side side = SideOf(head, glance.orientation);
   SideStats& counts = body.sides[static_cast<std::size_t>(side)];
   if (counts.packets == 0 ||
-      (config_.active_timeout > Duration::zero() &&
+      (frame.time - entry.interval_start >= shortest_interval_ &&
        frame.time >= IntervalEnd(entry.interval_start))) {
     return false;
   }
-  if (glance.protocol == kTcp ? !bodies_.ConnectionOf(item.hint.slot)
-                                     .AddInOrder(side, glance.tcp, head.history)
-                              : !head.history.Has(side, 'd')) {
+  if (glance.protocol == kTcp
+          ? !static_cast<TcpFlowBody&>(body).connection.AddAcknowledging(
+                side, glance.tcp, head.history)
+          : !head.history.Has(side, 'd')) {
     return false;
   }
   counts.CountNext(frame.time, glance.octets, glance.ttl, glance.tcp.flags);
@@ -233,12 +236,17 @@ template <Extractor E, typename State>
 template <typename Sink>
 void FlowTracker<E, State>::TrackBurst(std::span<const Frame> frames,
                                        Sink&& sink) {
+  using Wants = std::remove_reference_t<Sink>;
+  bool may_glance = false;
+  if constexpr (kGlances<Wants>) {
+    may_glance = extractor_.MayGlance();
+  }
   while (!frames.empty()) {
     const auto burst = frames.first(std::min(frames.size(), kBurst));
     frames = frames.subspan(burst.size());
     const std::span<Item> items(burst_->data(), burst.size());
     for (std::size_t i = 0; i < burst.size(); ++i) {
-      PrepareInBurst<std::remove_reference_t<Sink>>(burst[i], items[i]);
+      PrepareInBurst<Wants>(burst[i], items[i], may_glance);
     }
     for (const Item& item : items) {
       index_.Prefetch(item.hash);
@@ -680,8 +688,8 @@ template <Extractor E, typename State>
 template <typename Sink>
 void FlowTracker<E, State>::SetConfig(const TrackerConfig& config,
                                       Sink&& sink) {
-  const TrackerConfig before = std::exchange(config_, config);
-  config_.max_flows = std::max<std::size_t>(config_.max_flows, 1);
+  const TrackerConfig before = config_;
+  Adopt(config);
   while (flow_count_ > config_.max_flows) {
     Evict(sink);
   }

@@ -9,15 +9,14 @@ namespace tracker {
 template <Extractor E, typename State>
 FlowTracker<E, State>::FlowTracker(const TrackerConfig& config, E extractor,
                                    MakeState make_state, KeyHasher hasher)
-    : config_(config),
-      extractor_(std::move(extractor)),
+    : extractor_(std::move(extractor)),
       make_state_(std::move(make_state)),
       hasher_(hasher),
       keys_(0),
       contexts_(0, hasher),
       rares_(0),
       blocks_(kMaxStreamsWithHoles) {
-  config_.max_flows = std::max<std::size_t>(config_.max_flows, 1);
+  Adopt(config);
   Grow(config_.max_flows);
 }
 
@@ -26,6 +25,18 @@ FlowTracker<E, State>::~FlowTracker() {
   for (SlotIndex slot = ages_.Front(); slot != kNoSlot;
        slot = ages_.Next(slot)) {
     slab_.Destroy(slot);
+  }
+}
+
+template <Extractor E, typename State>
+void FlowTracker<E, State>::Adopt(const TrackerConfig& config) {
+  config_ = config;
+  config_.max_flows = std::max<std::size_t>(config_.max_flows, 1);
+  shortest_interval_ = config_.active_timeout;
+  if (config_.active_timeout == Duration::zero()) {
+    shortest_interval_ = Duration::max();
+  } else if (config_.active_align) {
+    shortest_interval_ = Duration::zero();
   }
 }
 

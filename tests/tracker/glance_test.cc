@@ -102,12 +102,10 @@ TEST(Glance, LeavesWhatTakesALongerLook) {
   }
 }
 
-TEST(Glance, IsNotTakenWhereThePacketIsInsideOrMayBeACopy) {
-  const CapturedFrame frame =
-      Eth().Ipv4(kClient, kServer).Udp(1, 2).Payload(40).At(kTime);
-
-  EXPECT_FALSE(IsTaken(frame.View(), {.innermost = true}));
-  EXPECT_FALSE(IsTaken(frame.View(), {.drop_duplicates = true}));
+TEST(Glance, IsNotForWhereThePacketIsInsideOrMayBeACopy) {
+  EXPECT_TRUE(FiveTuple().MayGlance());
+  EXPECT_FALSE(FiveTuple({.innermost = true}).MayGlance());
+  EXPECT_FALSE(FiveTuple({.drop_duplicates = true}).MayGlance());
 }
 
 TEST(Glance, AgreesWithTheDecoderWhereverAFrameIsCut) {
