@@ -46,7 +46,8 @@ inline constexpr RareStats kNoRareStats{};
 
 using RarePool = Pool<RareStats>;
 
-// The rare part of one flow, as far as it has one.
+// The rare part of one flow, as far as it has one. It only refers to it: const
+// says nothing of the part itself, as with a span.
 class RareLoan {
  public:
   // Refers to both; `index` is kNone while the flow has none. The pool has one
