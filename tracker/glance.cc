@@ -23,12 +23,12 @@ Word LoadAsIs(const std::uint8_t* from) {
   return word;
 }
 
-constexpr std::size_t kEthernetHeader = 14;
-constexpr std::size_t kTag = 4;
-constexpr std::size_t kIpv4Header = 20;
-constexpr std::size_t kIpv6Header = 40;
-constexpr std::size_t kTcpHeader = 20;
-constexpr std::size_t kUdpHeader = 8;
+constexpr std::uint32_t kEthernetHeader = 14;
+constexpr std::uint32_t kTag = 4;
+constexpr std::uint32_t kIpv4Header = 20;
+constexpr std::uint32_t kIpv6Header = 40;
+constexpr std::uint32_t kTcpHeader = 20;
+constexpr std::uint32_t kUdpHeader = 8;
 
 // Both: the smaller end comes first, as in BasicFiveTuple. `from` is where the
 // addresses stand, the source first, and `ports` is the transport header.
