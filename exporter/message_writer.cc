@@ -87,7 +87,6 @@ std::uint8_t* RecordLayout::Write(const FlowRecord& record,
 DataMessage::DataMessage(std::uint32_t observation_domain,
                          std::size_t max_octets)
     : domain_(observation_domain),
-      max_octets_(max_octets),
       octets_(max_octets + RecordLayout::kSpoiled) {}
 
 bool DataMessage::HasRoom(const RecordLayout& layout,
@@ -95,7 +94,7 @@ bool DataMessage::HasRoom(const RecordLayout& layout,
   return std::max(length_, kMessageHeader) +
              (layout.TemplateId() == set_id_ ? 0 : kSetHeader) +
              layout.Length(record) <=
-         max_octets_;
+         octets_.size() - RecordLayout::kSpoiled;
 }
 
 void DataMessage::Append(const RecordLayout& layout, const FlowRecord& record,

@@ -61,8 +61,7 @@ class DataMessage {
   void EndSet();
 
   std::uint32_t domain_;
-  std::size_t max_octets_;
-  std::vector<std::uint8_t> octets_;  // and what Write() spoils
+  std::vector<std::uint8_t> octets_;  // and behind them what Write() spoils
   std::size_t length_ = 0;
   std::size_t set_at_ = 0;    // where the open set begins
   std::uint16_t set_id_ = 0;  // 0: there is none

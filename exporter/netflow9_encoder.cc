@@ -66,14 +66,14 @@ std::size_t IndexFor(const FlowRecord& record) {
 class Message9 {
  public:
   explicit Message9(std::size_t max_octets)
-      : max_octets_(max_octets), octets_(max_octets + RecordLayout::kSpoiled) {}
+      : octets_(max_octets + RecordLayout::kSpoiled) {}
 
   // Data or template records.
   [[nodiscard]] std::uint16_t Records() const { return records_; }
   // With what pads this set and the one before it.
   [[nodiscard]] bool HasRoom(std::size_t record_octets) const {
     return length_ + kSetHeader + record_octets + 2 * (kAlignment - 1) <=
-           max_octets_;
+           octets_.size() - RecordLayout::kSpoiled;
   }
   // Where a record of `octets` goes, in a set `id`. There is room.
   std::uint8_t* Add(std::uint16_t id, std::size_t octets) {
@@ -117,8 +117,7 @@ class Message9 {
     in_set_ = false;
   }
 
-  std::size_t max_octets_;
-  std::vector<std::uint8_t> octets_;  // and what a layout spoils
+  std::vector<std::uint8_t> octets_;  // and behind them what a layout spoils
   std::size_t length_ = kMessageHeader;
   std::size_t set_at_ = 0;
   std::uint16_t set_id_ = 0;

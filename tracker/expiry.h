@@ -57,6 +57,15 @@ class SlotBatch {
     }
     return slot;
   }
+  // One more. The links of who comes behind it are on their way.
+  template <typename Next>
+  SlotIndex GatherOne(SlotIndex slot, Next&& next, const ExpiryArray& links) {
+    slot = Gather(slot, next, count_ + 1);
+    if (slot != kNoSlot) {
+      links.Prefetch(slot);
+    }
+    return slot;
+  }
   // Those that `drops(slot)` are not looked at.
   template <typename If>
   void Drop(If&& drops) {
@@ -125,11 +134,6 @@ class RecencyRing {
   template <typename Flows>
   void FetchAll(std::span<const SlotIndex> slots, Timestamp cutoff,
                 const Flows& flows, std::span<Timestamp> seen);
-  [[gnu::always_inline]] void FetchLinks(SlotIndex slot) const {
-    if (slot != kNoSlot) {
-      links_.Prefetch(slot);
-    }
-  }
   // A flow that will be filed, and behind whom.
   struct Place {
     std::int64_t filed_as;
@@ -217,8 +221,7 @@ bool RecencyRing::Advance(Timestamp cutoff, const Flows& flows,
     FetchAll(slots, cutoff, flows, seen);
     SlotBatch behind;
     for (std::size_t i = 0; i < slots.size(); ++i) {
-      next = behind.Gather(next, next_of, i + 1);
-      FetchLinks(next);
+      next = behind.GatherOne(next, next_of, links_);
       first_ = last -
                ((last - (links_[slots[i]].filed_as >> shift_)) & (kTicks - 1));
       if (seen[i] > cutoff) {

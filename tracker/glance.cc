@@ -15,14 +15,6 @@ namespace {
 using layers::Load16;
 using layers::Load32;
 
-// As it lies there.
-template <typename Word>
-Word LoadAsIs(const std::uint8_t* from) {
-  Word word = 0;
-  std::memcpy(&word, from, sizeof(word));
-  return word;
-}
-
 constexpr std::uint32_t kEthernetHeader = 14;
 constexpr std::uint32_t kTag = 4;
 constexpr std::uint32_t kIpv4Header = 20;
@@ -34,7 +26,8 @@ constexpr std::uint32_t kUdpHeader = 8;
 // addresses stand, the source first, and `ports` is the transport header.
 void AssignIpv4Ends(const std::uint8_t* from, const std::uint8_t* ports,
                     std::uint8_t protocol, std::uint64_t vlan, Glance& out) {
-  const auto addresses = LoadAsIs<std::uint64_t>(from);
+  std::uint64_t addresses = 0;
+  std::memcpy(&addresses, from, sizeof(addresses));
   const std::uint64_t ordered = __builtin_bswap64(addresses);
   const std::uint32_t both_ports = Load32(ports);
   const std::uint64_t source = ordered >> 32 << 16 | both_ports >> 16;
@@ -149,21 +142,19 @@ bool TakeGlance(const Frame& frame, bool vlan_in_key, Glance& out) {
   if (frame.link != LinkType::kEthernet || captured < kLeast) {
     return false;
   }
-  auto type = LoadAsIs<std::uint16_t>(at + 12);
+  std::uint16_t type = Load16(at + 12);
   std::uint64_t vlan = 0;  // a narrow one would be stored and loaded as such
   std::size_t link = kEthernetHeader;
-  if (type == __builtin_bswap16(layers::kVlan)) {
+  if (type == layers::kVlan) {
     vlan = vlan_in_key ? Load16(at + 14) & 0x0fff : 0;
-    type = LoadAsIs<std::uint16_t>(at + 16);
+    type = Load16(at + 16);
     link += kTag;
   }
   at += link;
   captured -= link;
-  return type == __builtin_bswap16(layers::kIpv4)
-             ? GlanceIpv4(at, captured, vlan, out)
-         : type == __builtin_bswap16(layers::kIpv6)
-             ? GlanceIpv6(at, captured, vlan, out)
-             : false;
+  return type == layers::kIpv4   ? GlanceIpv4(at, captured, vlan, out)
+         : type == layers::kIpv6 ? GlanceIpv6(at, captured, vlan, out)
+                                 : false;
 }
 
 }  // namespace tracker

@@ -205,6 +205,13 @@ class FlowTracker {
   [[nodiscard]] Flow View(SlotIndex slot) const;
   // Its values, whatever `values` was before.
   void Describe(SlotIndex slot, FlowValues<Key>& values) const;
+  // The same where the sink says.
+  template <typename Sink>
+  FlowValues<Key>& DescribeInRoom(SlotIndex slot, Sink& sink) const {
+    FlowValues<Key>& values = sink.Room();
+    Describe(slot, values);
+    return values;
+  }
   [[nodiscard]] const RareStats& RareStatsOf(const Entry& entry) const {
     return entry.HasRare() ? rares_[entry.rare] : kNoRareStats;
   }

@@ -526,9 +526,7 @@ void FlowTracker<E, State>::TellEnd(SlotIndex slot, EndReason reason,
                                     Sink& sink) {
   ++stats_.ended[static_cast<std::size_t>(reason)];
   if constexpr (GivesRoom<Sink, FlowValues<Key>>) {
-    FlowValues<Key>& values = sink.Room();
-    Describe(slot, values);
-    sink.Ended(values, RareStatsOf(slab_[slot]), reason);
+    sink.Ended(DescribeInRoom(slot, sink), RareStatsOf(slab_[slot]), reason);
   } else if constexpr (WantsEnded<Sink, Flow>) {
     sink.Ended(View(slot), reason);
   }
@@ -539,9 +537,7 @@ template <typename Sink>
 void FlowTracker<E, State>::TellInterval(SlotIndex slot, Sink& sink) {
   ++stats_.intervals_reported;
   if constexpr (GivesRoom<Sink, FlowValues<Key>>) {
-    FlowValues<Key>& values = sink.Room();
-    Describe(slot, values);
-    sink.Interval(values, RareStatsOf(slab_[slot]));
+    sink.Interval(DescribeInRoom(slot, sink), RareStatsOf(slab_[slot]));
   } else if constexpr (WantsInterval<Sink, Flow>) {
     sink.Interval(View(slot));
   }
@@ -671,10 +667,7 @@ void FlowTracker<E, State>::Finish(Sink&& sink) {
     }
     SlotBatch behind;
     for (const SlotIndex slot : batch.Slots()) {
-      next = behind.Gather(next, next_of, behind.Slots().size() + 1);
-      if (next != kNoSlot) {
-        links_.Prefetch(next);
-      }
+      next = behind.GatherOne(next, next_of, links_);
       TellEnd(slot, ReasonFor(slot, EndReason::kShutdown), sink);
       slab_.Destroy(slot);
     }
