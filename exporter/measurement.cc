@@ -37,15 +37,20 @@ struct Measurement::Recorder {
   // any more, waits for the outputs. Else the kernel's buffer bridges a short
   // wait, as when many flows end in one sweep; what finds no place then is only
   // counted.
-  Values& Room() {
+  [[gnu::always_inline]] Values& Room() {
+    place = measurement.ended_.Reserve();
+    if (place == nullptr) {
+      WaitForPlace();
+    }
+    return place != nullptr ? place->flow : without_place;
+  }
+  [[gnu::noinline]] void WaitForPlace() {
     EndedQueue& ended = measurement.ended_;
-    place = ended.Reserve();
     while (place == nullptr && (patient || waits_left > 0)) {
       --waits_left;
       ended.WaitForRoom(patient ? kPatientWait : kWait);
       place = ended.Reserve();
     }
-    return place != nullptr ? place->flow : without_place;
   }
   void Interval(const Values& flow, const tracker::RareStats& rare) {
     Push(flow, rare, tracker::EndReason::kActiveTimeout);
@@ -55,8 +60,9 @@ struct Measurement::Recorder {
     Push(flow, rare, reason);
   }
 
-  void Push(const Values& flow, const tracker::RareStats& rare,
-            tracker::EndReason reason) {
+  [[gnu::always_inline]] void Push(const Values& flow,
+                                   const tracker::RareStats& rare,
+                                   tracker::EndReason reason) {
     const std::uint64_t packets = flow.stats.Packets();
     if (packets == 0) {
       return;  // ended after its last interval was reported

@@ -2,6 +2,7 @@
 // Where the bodies of flows are.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <cstddef>
 #include <new>
@@ -45,7 +46,7 @@ class FlowBodies {
 
   // Where the body of a slot begins.
   [[nodiscard]] std::size_t LineOf(std::size_t slot) const {
-    return slot + max_tcp_ + ((slot - max_tcp_) & OnlyTcp(slot));
+    return slot + std::min(slot, max_tcp_);
   }
   FlowBody& AtLine(std::size_t line) {
     return *std::launder(reinterpret_cast<FlowBody*>(&lines_[line]));
@@ -57,7 +58,7 @@ class FlowBodies {
   [[gnu::always_inline]] void PrefetchLine(SlotIndex slot,
                                            std::size_t line) const {
     lines_.Prefetch(line);
-    lines_.Prefetch(line + (OnlyTcp(slot) & 1));
+    lines_.Prefetch(line + (slot < max_tcp_ ? 1 : 0));
   }
 
  private:
@@ -67,12 +68,6 @@ class FlowBodies {
   // The one in two, the other in one.
   static_assert(sizeof(TcpFlowBody) <= 2 * sizeof(Line) &&
                 sizeof(FlowBody) == sizeof(Line));
-
-  // All bits of a slot of TCP, and none of another. No decision: which comes
-  // next is anybody's guess.
-  [[nodiscard]] std::size_t OnlyTcp(std::size_t slot) const {
-    return std::size_t{0} - (slot < max_tcp_ ? 1 : 0);
-  }
 
   PageArray<Line> lines_;
   std::size_t max_tcp_ = 0;

@@ -18,9 +18,9 @@ bool Has(const TcpSegment& segment, std::uint8_t flag) {
   return (segment.flags & flag) != 0;
 }
 
-int ControlBits(const TcpSegment& segment) {
-  return (Has(segment, kSyn) ? 1 : 0) + (Has(segment, kFin) ? 1 : 0) +
-         (Has(segment, kRst) ? 1 : 0);
+// Which of the flags that begin and end a stream.
+unsigned ControlBits(const TcpSegment& segment) {
+  return segment.flags & unsigned{kSyn | kFin | kRst};
 }
 
 // Payload that moves the sequence; data in an RST is a diagnostic (RFC 9293
@@ -129,17 +129,21 @@ bool TcpConnection::FlagLetter(const Party& me, const TcpSegment& segment,
     }
   };
   const bool at_end = segment.sequence == me.end.next_sequence;
-  const int bits = ControlBits(segment);
-  if (bits > 1) {
+  const unsigned bits = ControlBits(segment);
+  if (bits == 0) {
+    if (segment.payload_octets > 0 || Has(segment, kAck)) {
+      history.AddOnce(me.side, segment.payload_octets > 0 ? 'd' : 'a', rare);
+    }
+  } else if ((bits & (bits - 1)) != 0) {
     const bool fin_rst = Has(segment, kFin) && Has(segment, kRst);
     history.AddOnce(me.side, fin_rst ? 'i' : 'q', rare);
-  } else if (Has(segment, kSyn)) {
+  } else if (bits == kSyn) {
     const bool repeated = rare.Read().tcp_ends[me.Index()].last_syn == relative;
     if (!repeated) {
       rare.Write().tcp_ends[me.Index()].last_syn = relative;
     }
     letter_unless(repeated, 's', Has(segment, kAck) ? 'h' : 's');
-  } else if (Has(segment, kFin)) {
+  } else if (bits == kFin) {
     const std::uint32_t position = relative + segment.payload_octets;
     const bool repeated = me.LastFin(rare.Read()) == position;
     const bool first = !me.state.fin_seen;
@@ -155,7 +159,7 @@ bool TcpConnection::FlagLetter(const Party& me, const TcpSegment& segment,
     }
     letter_unless(repeated, 'f', 'f');
     return next;
-  } else if (Has(segment, kRst)) {
+  } else {
     const bool repeated = me.LastRst(rare.Read()) == relative;
     if (!repeated) {
       me.state.rst_at_end = at_end;
@@ -164,10 +168,6 @@ bool TcpConnection::FlagLetter(const Party& me, const TcpSegment& segment,
       }
     }
     letter_unless(repeated, 'r', 'r');
-  } else if (segment.payload_octets > 0) {
-    history.AddOnce(me.side, 'd', rare);
-  } else if (Has(segment, kAck)) {
-    history.AddOnce(me.side, 'a', rare);
   }
   return false;
 }
@@ -354,7 +354,7 @@ bool TcpConnection::TimeHandshake(Side side, const TcpSegment& segment,
     return static_cast<std::uint32_t>(
         std::clamp<std::int64_t>(micros, 1, kMost));
   };
-  const bool syn = Has(segment, kSyn) && ControlBits(segment) == 1;
+  const bool syn = ControlBits(segment) == kSyn;
   if (HandshakeDone()) {
     return false;
   }
@@ -472,8 +472,8 @@ bool TcpConnection::IsSynAfterSynAck(Side side, const TcpSegment& segment,
                                      const History& history) const {
   return side == Side::kResponder && StateOf(side).now == Endpoint::kInactive &&
          StateOf(Side::kInitiator).now == Endpoint::kSynAckSent &&
-         Has(segment, kSyn) && !Has(segment, kAck) &&
-         ControlBits(segment) == 1 && history.IsLoneSynAck() &&
+         ControlBits(segment) == kSyn && !Has(segment, kAck) &&
+         history.IsLoneSynAck() &&
          segment.sequence == EndOf(side).start_sequence;
 }
 
@@ -521,7 +521,9 @@ TcpConnection::Outcome TcpConnection::Add(Side side, const TcpSegment& segment,
   // new.
   outcome.retransmission =
       AdvanceSequence(me, segment, history, rare) && !begins;
-  me.state.fin_at_end = me.state.fin_at_end || ends_in_order;
+  if (ends_in_order) {
+    me.state.fin_at_end = true;
+  }
   SeeData(me, segment, environment);
 
   if (reordered) {
