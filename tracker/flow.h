@@ -193,8 +193,9 @@ inline std::uint64_t Microseconds(Timestamp time) {
          1000;
 }
 
-inline void SideStats::CountNext(Timestamp time, std::uint32_t ip_octets,
-                                 std::uint8_t ttl, std::uint8_t tcp_flags) {
+[[gnu::always_inline]] inline void SideStats::CountNext(
+    Timestamp time, std::uint32_t ip_octets, std::uint8_t ttl,
+    std::uint8_t tcp_flags) {
   Store(kOctets, Load(kOctets) + (std::uint64_t{ip_octets} << 8));
   std::uint64_t counted = Load(kPackets) + kOnePacket;
   const std::uint64_t lowest = counted & kLowOctet;

@@ -70,37 +70,25 @@ void FlowIndex::Double() {
 }
 
 // What was in a line of the half that was all there was. Whether an entry stays
-// or moves is a toss of a coin, so it is written for both and counted for one.
+// or moves is a toss of a coin, so it keeps its place in the line, and both
+// lines are made without asking.
 void FlowIndex::Split(std::size_t at) {
-  const Line before = std::exchange(lines_[at], Line{});
   const std::size_t half = (mask_ + 1) / 2;
-  assert(lines_[at + half].IsEmpty());
-  std::array<Line, 2> own{};
-  std::array<std::uint32_t, 2> count{};
-  bool strangers = false;
+  Line& low = lines_[at];
+  Line& high = lines_[at + half];
+  assert(high.IsEmpty());
+  const Line before = low;
+  Line strangers = before;
   for (std::size_t i = 0; i < kPlaces; ++i) {
-    const std::size_t home = Home(before.tags[i]);
-    const bool used = before.tags[i] != kFree;
-    const bool is_own = (home & (half - 1)) == at;
-    strangers = strangers || (used && !is_own);
-    for (std::size_t to = 0; to < own.size(); ++to) {
-      own[to].tags[count[to]] = before.tags[i];
-      own[to].slots[count[to]] = before.slots[i];
-      count[to] += static_cast<std::uint32_t>(used) &
-                   static_cast<std::uint32_t>(home == at + to * half);
-    }
+    const std::uint32_t tag = before.tags[i];
+    const auto home = static_cast<std::uint32_t>(Home(tag));
+    low.tags[i] = home == static_cast<std::uint32_t>(at) ? tag : kFree;
+    high.tags[i] = home == static_cast<std::uint32_t>(at + half) ? tag : kFree;
+    strangers.tags[i] = tag ^ low.tags[i] ^ high.tags[i];
   }
-  for (std::size_t to = 0; to < own.size(); ++to) {
-    for (std::size_t i = 0; i < kPlaces; ++i) {
-      own[to].tags[i] = i < count[to] ? own[to].tags[i] : kFree;
-    }
-  }
-  lines_[at] = own[0];
-  lines_[at + half] = own[1];
-  for (std::size_t i = 0; i < kPlaces && strangers; ++i) {
-    if (before.tags[i] != kFree && (Home(before.tags[i]) & (half - 1)) != at) {
-      Put({before.tags[i], before.slots[i]});
-    }
+  high.slots = before.slots;
+  for (Places left = strangers.Used(); left.Any(); left.DropFirst()) {
+    Put({strangers.tags[left.First()], strangers.slots[left.First()]});
   }
 }
 

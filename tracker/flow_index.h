@@ -38,38 +38,9 @@ class FlowIndex {
     __builtin_prefetch(&lines_[Home(Tag(hash))]);
   }
 
-  // A slot whose tag fits, and its place: a hint, not an answer.
-  struct Hint {
-    SlotIndex slot = kNoSlot;
-    std::uint32_t place = 0;
-  };
-  [[nodiscard]] Hint Guess(std::uint64_t hash) const {
-    const std::uint32_t tag = Tag(hash);
-    for (std::size_t at = Home(tag);; at = Behind(at)) {
-      const Line& line = lines_[at];
-      if (const Places matches = line.With(tag); matches.Any()) {
-        const std::size_t first = matches.First();
-        return {line.slots[first],
-                static_cast<std::uint32_t>(at * kPlaces + first)};
-      }
-      if (!line.IsFull()) {
-        return {};
-      }
-    }
-  }
-  // Whether the place still has that slot.
-  [[nodiscard]] bool Holds(std::uint64_t hash, const Hint& hint) const {
-    const Line& line = lines_[hint.place / kPlaces];
-    return hint.slot != kNoSlot &&
-           line.tags[hint.place % kPlaces] == Tag(hash) &&
-           line.slots[hint.place % kPlaces] == hint.slot;
-  }
-  // As below; in one step if the hint still holds.
-  template <typename IsSame>
-  [[nodiscard]] SlotIndex Find(std::uint64_t hash, const Hint& hint,
-                               IsSame&& is_same) const {
-    return Holds(hash, hint) && is_same(hint.slot) ? hint.slot
-                                                   : Find(hash, is_same);
+  // A slot whose tag fits, or kNoSlot when there is none.
+  [[nodiscard]] SlotIndex Guess(std::uint64_t hash) const {
+    return Find(hash, [](SlotIndex) { return true; });
   }
 
   // The slot with this hash for which `is_same(slot)`, or kNoSlot.
@@ -111,6 +82,9 @@ class FlowIndex {
     }
     [[nodiscard]] bool All() const { return bits_ + 1 == 1U << kPlaces; }
     void DropFirst() { bits_ &= bits_ - 1; }
+    [[nodiscard]] Places Others() const {
+      return Places(bits_ ^ ((1U << kPlaces) - 1));
+    }
     [[nodiscard]] Places And(Places other) const {
       return Places(bits_ & other.bits_);
     }
@@ -149,6 +123,7 @@ class FlowIndex {
       return With(tag).And(Equal(slots, slot));
     }
     [[nodiscard]] Places Free() const { return Equal(tags, kFree); }
+    [[nodiscard]] Places Used() const { return Free().Others(); }
     [[nodiscard]] bool IsFull() const { return !Free().Any(); }
     [[nodiscard]] bool IsEmpty() const { return Free().All(); }
   };

@@ -63,16 +63,18 @@ void AssignIpv6Ends(const std::uint8_t* from, const std::uint8_t* ports,
   key.tunnel_id = 0;
 }
 
-// 1 if they are the same, else 0, and no compiler makes a branch of it.
-std::uint32_t Same(std::uint32_t one, std::uint32_t two) {
-  return ((one ^ two) - 1) >> 31;
-}
-// The same of `one` being less, both below 2^31.
-std::uint32_t IsLess(std::uint32_t one, std::uint32_t two) {
-  return (one - two) >> 31;
-}
+// What of a header concerns its protocol: all of that of TCP, nothing for UDP,
+// and any other is itself unusual.
+constexpr std::uint16_t kOtherProtocol = 0x100;
+constexpr auto kConcerns = [] {
+  std::array<std::uint16_t, 256> concerns{};
+  concerns.fill(kOtherProtocol);
+  concerns[kTcp] = 0xff;
+  concerns[kUdp] = 0;
+  return concerns;
+}();
 
-// Whether it is TCP that carries a conversation on, or UDP: one decision, which
+// Whether it is a header of TCP that makes sense, or UDP: one decision, which
 // most packets pass. `octets` of IP payload on the wire, and `captured` from
 // the header on, at least those of UDP.
 [[gnu::always_inline]] inline bool GlanceTransport(const std::uint8_t* header,
@@ -84,20 +86,20 @@ std::uint32_t IsLess(std::uint32_t one, std::uint32_t two) {
   const std::uint8_t* const tcp =
       captured < kTcpHeader ? kCutOff.data() : header;
   const std::uint32_t length = (tcp[12] >> 4) * 4U;
-  const std::uint32_t is_tcp = Same(protocol, kTcp);
+  const std::uint32_t payload = octets - length;
+  const std::uint32_t concerns = kConcerns[protocol];
   out.protocol = protocol;
   out.tcp.sequence = Load32(tcp + 4);
   out.tcp.acknowledgment = Load32(tcp + 8);
-  out.tcp.payload_octets = octets - length;
+  out.tcp.payload_octets = payload;
   out.tcp.window = Load16(tcp + 14);
-  out.tcp.flags = static_cast<std::uint8_t>(tcp[13] & (0 - is_tcp));
+  out.tcp.flags = static_cast<std::uint8_t>(tcp[13] & concerns);
   out.tcp.continuation = false;
   out.tcp.complete = true;
+  // No branch: a length that is too short makes one of the two negative.
   const std::uint32_t unusual =
-      ((tcp[13] & (kSyn | kFin | kRst | kAck)) ^ kAck) |
-      IsLess(length, kTcpHeader) | IsLess(octets, length);
-  return octets >= kUdpHeader && ((unusual & (0 - is_tcp)) |
-                                  (1 - (is_tcp | Same(protocol, kUdp)))) == 0;
+      (payload | (length - kTcpHeader)) >> 31 | kOtherProtocol;
+  return octets >= kUdpHeader && (unusual & concerns) == 0;
 }
 
 // `at` is the header of IP, and so much of it was captured, at least the least
@@ -155,6 +157,19 @@ bool TakeGlance(const Frame& frame, bool vlan_in_key, Glance& out) {
   return type == layers::kIpv4   ? GlanceIpv4(at, captured, vlan, out)
          : type == layers::kIpv6 ? GlanceIpv6(at, captured, vlan, out)
                                  : false;
+}
+
+GlanceRest RestOf(const Frame& frame) {
+  const std::uint8_t* at = frame.captured.data() + kEthernetHeader;
+  GlanceRest rest;
+  if (Load16(at - 2) == layers::kVlan) {
+    rest.vlan_id = static_cast<std::uint16_t>(Load16(at) & 0x0fff);
+    at += kTag;
+  }
+  rest.class_of_service = Load16(at - 2) == layers::kIpv4
+                              ? at[1]
+                              : static_cast<std::uint8_t>(Load16(at) >> 4);
+  return rest;
 }
 
 }  // namespace tracker

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What is counted of a packet that only carries a conversation on.
+// What most packets are, as far as a conversation that has begun counts it.
 #pragma once
 
 #include <cstdint>
@@ -33,11 +33,18 @@ struct Glance {
   }
 };
 
+// What is counted of the first packet of a side beside.
+struct GlanceRest {
+  std::uint8_t class_of_service = 0;
+  std::uint16_t vlan_id = 0;
+};
+
 // Ethernet with at most one tag, IP without options, extensions or fragments,
-// TCP that acknowledges and neither opens nor closes, or UDP, all of the
-// headers captured. False: it is none of these, and `out` has no meaning. Else
-// `out` has what Decode() and the five-tuple make of the frame; `vlan_in_key`
-// as in FiveTupleOptions.
+// TCP or UDP, all of the headers captured. False: it is none of these, and
+// `out` has no meaning. Else `out` has what Decode() and the five-tuple make of
+// the frame; `vlan_in_key` as in FiveTupleOptions.
 bool TakeGlance(const Frame& frame, bool vlan_in_key, Glance& out);
+// Of a frame that was glanced at.
+GlanceRest RestOf(const Frame& frame);
 
 }  // namespace tracker

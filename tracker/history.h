@@ -78,6 +78,11 @@ class History {
     MarkSeen(side, letter);
     return true;
   }
+  // AddOnce() when there is no letter yet.
+  void Begin(Side side, char letter) {
+    words_[0] = Code(side, letter);
+    MarkSeen(side, letter);
+  }
   // Whether it was marked. Does not move when roles flip.
   [[nodiscard]] bool Has(Side side, char letter) const {
     return (seen_[static_cast<std::size_t>(side)] & Bit(letter)) != 0;

@@ -66,15 +66,10 @@ class TcpConnection {
   // what was seen. False, and nothing done: it takes Add() to say what it is.
   // Otherwise Add() would have done the same, and have had nothing to report.
   bool AddInOrder(Side side, const TcpSegment& segment, History& history) {
-    return OnlyAcknowledges(segment) &&
-           AddAcknowledging(side, segment, history);
+    return !segment.continuation && AddWholeInOrder(side, segment, history);
   }
-  // Of a segment that neither opens nor closes, and has a header of its own.
-  static bool OnlyAcknowledges(const TcpSegment& segment) {
-    return (segment.flags & (kSyn | kFin | kRst | kAck)) == kAck &&
-           !segment.continuation;
-  }
-  bool AddAcknowledging(Side side, const TcpSegment& segment, History& history);
+  // The same of a segment that has a header of its own.
+  bool AddWholeInOrder(Side side, const TcpSegment& segment, History& history);
 
   // Add() of the usual first segment, TcpSegment::OnlyOpens() of the initiator,
   // but for its letter.
@@ -204,7 +199,7 @@ class TcpConnection {
   }
   // Both ends are established after a handshake, as in most connections, and
   // nothing of what the side sent is missing or unknown.
-  [[nodiscard]] bool IsUsual(std::size_t index) const {
+  [[nodiscard, gnu::always_inline]] bool IsUsual(std::size_t index) const {
     EndState ends;
     ends.now = Endpoint::kEstablished;
     States usual{ends, ends};
@@ -283,13 +278,14 @@ class TcpConnection {
 
 // What the peer has sent may have holes: up to `delivered` it has none. Inline
 // always: to call it is a third of the work.
-[[gnu::always_inline]] inline bool TcpConnection::AddAcknowledging(
+[[gnu::always_inline]] inline bool TcpConnection::AddWholeInOrder(
     Side side, const TcpSegment& segment, History& history) {
   const auto index = static_cast<std::size_t>(side);
   End& me = ends_[index];
   End& peer = ends_[1 - index];
   const bool data = segment.payload_octets > 0;
-  if (segment.window == 0 || segment.sequence != me.next_sequence ||
+  if ((segment.flags & (kSyn | kFin | kRst | kAck)) != kAck ||
+      segment.window == 0 || segment.sequence != me.next_sequence ||
       segment.acknowledgment == 0 || me.delivered != me.next_sequence ||
       !(IsUsual(index) || (IsOpen() && IsWhole(index))) ||
       Distance(segment.acknowledgment, peer.acknowledged) < 0 ||

@@ -156,8 +156,9 @@ class FlowTracker {
                 "a cache line a flow, and a body");
   struct Item {
     std::uint64_t hash = 0;
-    FlowIndex::Hint hint;
-    std::size_t body_line = 0;  // of the hint
+    // The slot of its flow if that is one, until a flow ends.
+    SlotIndex guess = kNoSlot;
+    std::size_t body_line = 0;  // of the guess
     DecodeResult result = DecodeResult::kOk;
     bool glanced = false;  // `glance` is what is known; else `extracted`
     Glance glance;
@@ -219,6 +220,18 @@ class FlowTracker {
   FlowBody& GiveBody(SlotIndex slot, Timestamp interval_start);
   // And what it had instead goes there.
   void Unfold(SlotIndex slot);
+  // A flow with a body, found once.
+  struct Whole {
+    SlotIndex slot;
+    Entry& entry;
+    FlowBody& body;
+
+    // It is of TCP.
+    [[nodiscard]] TcpConnection& Connection() const {
+      return static_cast<TcpFlowBody&>(body).connection;
+    }
+  };
+  Whole WholeAt(SlotIndex slot) { return {slot, slab_[slot], bodies_[slot]}; }
   // Of a flow with a body.
   RareLoan RareOf(Entry& entry) { return {rares_, entry.rare}; }
   // What a ring asks of flows.
@@ -255,22 +268,35 @@ class FlowTracker {
   void FreeAll();
   void FreeSlots(std::size_t max_flows);
 
-  // tracker_impl.h: the path of a packet.
-  DecodeResult Prepare(const Frame& frame, Item& item);
+  // tracker_burst.h: bursts.
   template <typename Sink>
   void PrepareInBurst(const Frame& frame, Item& item, bool may_glance);
   using NewFlows = std::array<std::size_t, 2>;  // that are TCP, and that not
+  [[gnu::always_inline]] void Guess(Item& item) const {
+    item.guess = index_.Guess(item.hash);
+    item.body_line = bodies_.LineOf(item.guess);
+  }
   void LookUp(Item& item, NewFlows& new_flows);
   static std::uint8_t ProtocolOf(const Item& item) {
     return item.glanced ? item.glance.protocol : item.extracted.packet.protocol;
   }
+  // Its flow may be about to move to another ring.
+  static bool MayClose(const Item& item) {
+    return !item.glanced || (item.glance.tcp.flags & (kFin | kRst)) != 0;
+  }
   void LookUpAll(std::span<Item> items);
   [[nodiscard]] Timestamp QuietUntil() const;
+  template <typename Sink>
   bool CarryOn(const Frame& frame, const Item& item, Timestamp quiet,
-               bool looked_up);
+               Sink& sink);
+  template <typename Sink>
+  bool CarryOnSlowly(const Frame& frame, const Item& item, Sink& sink);
   template <typename Sink>
   void AdvanceAll(std::span<const Frame> frames, std::span<Item> items,
                   Sink& sink);
+
+  // tracker_impl.h: the path of a packet.
+  DecodeResult Prepare(const Frame& frame, Item& item);
   template <typename Sink>
   void SweepIfDue(Timestamp time, Sink& sink);
   template <typename Sink>
@@ -290,12 +316,14 @@ class FlowTracker {
   SlotIndex Start(const Item& item, Timestamp now, Sink& sink);
   bool OrientNewFlow(const Packet& packet, FlowHead& head) const;
   void KeepLone(const Packet& packet, Entry& entry);
-  bool AdvanceInOrder(SlotIndex slot, const Packet& packet, Side side);
+  bool AdvanceInOrder(const Whole& flow, const Packet& packet, Side side);
   template <typename Sink>
-  Side AdvanceTcp(SlotIndex slot, const Packet& packet, Side side, Sink& sink);
-  void Count(SlotIndex slot, const Packet& packet, Side side);
+  Side AdvanceTcp(const Whole& flow, const TcpSegment& segment, Timestamp time,
+                  Side side, Sink& sink);
+  void Count(const Whole& flow, const Packet& packet, Side side);
+  void KeepVlan(Entry& entry, Side side, std::uint16_t vlan_id);
   template <typename Sink>
-  void CloseIfOver(SlotIndex slot, Timestamp now, Sink& sink);
+  void CloseIfOver(const Whole& flow, Timestamp now, Sink& sink);
   template <typename Sink>
   void End(SlotIndex slot, EndReason reason, Sink& sink);
   template <typename Sink>
@@ -307,6 +335,10 @@ class FlowTracker {
   template <typename Sink>
   void CutInterval(SlotIndex slot, Timestamp now, Sink& sink);
   [[nodiscard]] Timestamp IntervalEnd(Timestamp start) const;
+  // Whether an interval that began at `start` is.
+  [[nodiscard]] bool IsOver(Timestamp start, Timestamp now) const {
+    return now - start >= shortest_interval_ && now >= IntervalEnd(start);
+  }
   template <typename Sink>
   bool SweepActive(std::size_t& allowed, Sink& sink);
   static Side SideOf(const FlowHead& head, Orientation orientation);
@@ -343,6 +375,7 @@ class FlowTracker {
   Timestamp last_sweep_;
   bool sweep_unfinished_ = false;
   bool clock_set_ = false;
+  bool guesses_hold_ = false;  // no flow ended since they were made
   std::optional<Suspect> suspect_;
   std::unique_ptr<std::array<Item, kBurst>> burst_ =
       std::make_unique<std::array<Item, kBurst>>();
@@ -351,5 +384,6 @@ class FlowTracker {
 }  // namespace tracker
 
 // The definitions of the members above.
+#include "tracker/tracker_burst.h"
 #include "tracker/tracker_impl.h"
 #include "tracker/tracker_memory.h"

@@ -11,7 +11,7 @@ namespace tracker {
 template <Extractor E, typename State>
 DecodeResult FlowTracker<E, State>::Prepare(const Frame& frame, Item& item) {
   item.result = extractor_.Extract(frame, item.extracted);
-  item.hint = {};
+  item.guess = kNoSlot;
   if (item.result != DecodeResult::kOk) {
     ++stats_.unmatched[static_cast<std::size_t>(item.result)];
   } else if (!item.extracted.unsettled) {
@@ -91,178 +91,15 @@ DecodeResult FlowTracker<E, State>::TrackWithPayload(const Frame& frame,
   return item.result;
 }
 
-// What is known of a frame before it is its turn.
-template <Extractor E, typename State>
-template <typename Sink>
-void FlowTracker<E, State>::PrepareInBurst(const Frame& frame, Item& item,
-                                           bool may_glance) {
-  item.glanced = false;
-  if constexpr (kGlances<Sink>) {
-    item.glanced = may_glance && extractor_.TakeGlance(frame, item.glance);
-    if (item.glanced) {
-      item.result = DecodeResult::kOk;
-      item.hash = item.glance.is_short ? hasher_(item.glance.short_key)
-                                       : hasher_(item.glance.long_key);
-      return;
-    }
-  }
-  Prepare(frame, item);
-}
-
-// The flow, or the place of a new one, on its way. Whether it has a body is
-// seen too late to ask.
-template <Extractor E, typename State>
-void FlowTracker<E, State>::LookUp(Item& item, NewFlows& new_flows) {
-  item.hint = index_.Guess(item.hash);
-  if (item.hint.slot != kNoSlot) {
-    slab_.Prefetch(item.hint.slot);
-    item.body_line = bodies_.LineOf(item.hint.slot);
-    bodies_.PrefetchLine(item.hint.slot, item.body_line);
-    if (!item.glanced) {
-      links_.Prefetch(item.hint.slot);  // it may be the end of the flow
-    }
-    return;
-  }
-  const bool tcp = ProtocolOf(item) == kTcp;
-  std::size_t& before = new_flows[tcp ? 0 : 1];
-  const std::size_t slot = SlotsOf(tcp).Next(before);
-  slab_.Prefetch(slot);
-  links_.Prefetch(slot);
-  ++before;
-}
-
-// Until when no packet moves more than the clock: none is due for a sweep, and
-// none comes so late that its time would be doubted.
-template <Extractor E, typename State>
-Timestamp FlowTracker<E, State>::QuietUntil() const {
-  return suspect_ || sweep_unfinished_
-             ? Timestamp::min()
-             : last_sweep_ + std::min(config_.sweep_interval, kPlausibleStep);
-}
-
-// The packet is counted, if it is one of the many that just carry a
-// conversation on: no event is due, and the clock moves by little. False, and
-// nothing done: it takes Advance(). `quiet` as QuietUntil(), `looked_up` when
-// no flow came or went since LookUp().
-template <Extractor E, typename State>
-bool FlowTracker<E, State>::CarryOn(const Frame& frame, const Item& item,
-                                    Timestamp quiet, bool looked_up) {
-  if (frame.time < clock_ || frame.time >= quiet ||
-      (looked_up ? item.hint.slot == kNoSlot
-                 : !index_.Holds(item.hash, item.hint))) {
-    return false;
-  }
-  const Glance& glance = item.glance;
-  Entry& entry = slab_[item.hint.slot];
-  FlowHead& head = entry.head;
-  if ((glance.is_short ? !keys_.Same(entry.key, glance.short_key)
-                       : !keys_.Same(entry.key, glance.long_key)) ||
-      !entry.HasBody() || head.closed ||
-      frame.time - head.idle_since >= shortest_timeout_) {
-    return false;
-  }
-  FlowBody& body = bodies_.AtLine(item.body_line);
-  const Side side = SideOf(head, glance.orientation);
-  SideStats& counts = body.sides[static_cast<std::size_t>(side)];
-  if (counts.packets == 0 ||
-      (frame.time - entry.interval_start >= shortest_interval_ &&
-       frame.time >= IntervalEnd(entry.interval_start))) {
-    return false;
-  }
-  if (glance.protocol == kTcp
-          ? !static_cast<TcpFlowBody&>(body).connection.AddAcknowledging(
-                side, glance.tcp, head.history)
-          : !head.history.Has(side, 'd')) {
-    return false;
-  }
-  counts.CountNext(frame.time, glance.octets, glance.ttl, glance.tcp.flags);
-  clock_ = frame.time;
-  head.idle_since = clock_;
-  ++stats_.packets_tracked;
-  return true;
-}
-
-// All that are settled, and then those whose keys are kept apart.
-template <Extractor E, typename State>
-void FlowTracker<E, State>::LookUpAll(std::span<Item> items) {
-  NewFlows new_flows{};
-  std::array<const Item*, kBurst> apart{};
-  std::size_t count = 0;
-  for (Item& item : items) {
-    if (item.glanced ||
-        (item.result == DecodeResult::kOk && !item.extracted.unsettled)) {
-      LookUp(item, new_flows);
-      // No branch: which version of IP comes next is anybody's guess.
-      apart[count] = &item;
-      count += static_cast<std::size_t>(KeyIsApart(item)) &
-               static_cast<std::size_t>(item.hint.slot != kNoSlot);
-    }
-  }
-  for (const Item* item : std::span(apart).first(count)) {
-    keys_.Prefetch(slab_[item->hint.slot].key);
-  }
-}
-
-template <Extractor E, typename State>
-template <typename Sink>
-void FlowTracker<E, State>::AdvanceAll(std::span<const Frame> frames,
-                                       std::span<Item> items, Sink& sink) {
-  Timestamp quiet = QuietUntil();
-  bool looked_up = true;
-  for (std::size_t i = 0; i < frames.size(); ++i) {
-    Item& item = items[i];
-    if constexpr (kGlances<Sink>) {
-      if (item.glanced && CarryOn(frames[i], item, quiet, looked_up)) {
-        continue;
-      }
-      if (item.glanced) {
-        extractor_.LookAgain(frames[i], item.glance, item.extracted);
-      }
-    }
-    if (item.result == DecodeResult::kOk) {
-      Advance(frames[i], item, sink);
-      quiet = QuietUntil();
-      looked_up = false;
-    }
-  }
-}
-
-// Three passes, so that the cache misses of a burst overlap: the index lines of
-// all are fetched when all are decoded (in a row: on its way into the page
-// tables, a prefetch holds up what is behind it, but not another one), the
-// slots of all while the next is looked up, and the last pass finds both in the
-// cache.
-template <Extractor E, typename State>
-template <typename Sink>
-void FlowTracker<E, State>::TrackBurst(std::span<const Frame> frames,
-                                       Sink&& sink) {
-  using Wants = std::remove_reference_t<Sink>;
-  bool may_glance = false;
-  if constexpr (kGlances<Wants>) {
-    may_glance = extractor_.MayGlance();
-  }
-  while (!frames.empty()) {
-    const auto burst = frames.first(std::min(frames.size(), kBurst));
-    frames = frames.subspan(burst.size());
-    const std::span<Item> items(burst_->data(), burst.size());
-    for (std::size_t i = 0; i < burst.size(); ++i) {
-      PrepareInBurst<Wants>(burst[i], items[i], may_glance);
-    }
-    for (const Item& item : items) {
-      index_.Prefetch(item.hash);
-    }
-    LookUpAll(items);
-    AdvanceAll(burst, items, sink);
-  }
-}
-
 template <Extractor E, typename State>
 template <typename Sink>
 Side FlowTracker<E, State>::TrackOne(const Item& item, Timestamp now,
                                      Sink& sink) {
   const Packet& packet = item.extracted.packet;
-  SlotIndex slot =
-      index_.Find(item.hash, item.hint, HasKey(item.extracted.key));
+  const auto has_key = HasKey(item.extracted.key);
+  const bool guessed =
+      guesses_hold_ && item.guess != kNoSlot && has_key(item.guess);
+  SlotIndex slot = guessed ? item.guess : index_.Find(item.hash, has_key);
   if (slot != kNoSlot) {
     slot = EndIfStale(slot, item.extracted, now, sink);
   }
@@ -277,22 +114,23 @@ Side FlowTracker<E, State>::TrackOne(const Item& item, Timestamp now,
   }
 
   // Beyond this point the packet's flow is in its slot, and has a body.
-  Entry& entry = slab_[slot];
-  Side side = SideOf(entry.head, item.extracted.orientation);
+  const Whole flow = WholeAt(slot);
+  FlowHead& head = flow.entry.head;
+  Side side = SideOf(head, item.extracted.orientation);
   const bool in_order =
-      !item.extracted.one_conversation || AdvanceInOrder(slot, packet, side);
+      !item.extracted.one_conversation || AdvanceInOrder(flow, packet, side);
   if (!in_order) {
-    side = AdvanceTcp(slot, packet, side, sink);
+    side = AdvanceTcp(flow, packet.tcp, packet.time, side, sink);
   }
-  Count(slot, packet, side);
-  if (!entry.head.closed) {
-    entry.head.idle_since = now;
+  Count(flow, packet, side);
+  if (!head.closed) {
+    head.idle_since = now;
   }
   if constexpr (WantsPacket<Sink, Flow>) {
     sink.Packet(View(slot), side, packet);
   }
   if (!in_order) {
-    CloseIfOver(slot, now, sink);
+    CloseIfOver(flow, now, sink);
   }
   return side;
 }
@@ -405,7 +243,7 @@ void FlowTracker<E, State>::KeepLone(const Packet& packet, Entry& entry) {
   FlowHead& head = entry.head;
   entry.lone = LonePacket(packet);
   if (const char letter = LonePacket::LetterOf(packet.protocol); letter != 0) {
-    head.history.AddOnceIfRoom(Side::kInitiator, letter);
+    head.history.Begin(Side::kInitiator, letter);
   }
   if (head.IsIcmp()) {
     head.icmp_type_code[0] = packet.IcmpTypeCode();
@@ -414,16 +252,16 @@ void FlowTracker<E, State>::KeepLone(const Packet& packet, Entry& entry) {
 
 // False, and nothing done: it takes AdvanceTcp().
 template <Extractor E, typename State>
-bool FlowTracker<E, State>::AdvanceInOrder(SlotIndex slot, const Packet& packet,
-                                           Side side) {
-  History& history = slab_[slot].head.history;
+bool FlowTracker<E, State>::AdvanceInOrder(const Whole& flow,
+                                           const Packet& packet, Side side) {
+  History& history = flow.entry.head.history;
   if (packet.protocol == kTcp) {
     return !packet.tcp.complete ||
-           bodies_.ConnectionOf(slot).AddInOrder(side, packet.tcp, history);
+           flow.Connection().AddInOrder(side, packet.tcp, history);
   }
   if (packet.protocol == kUdp && !packet.later_fragment &&
       !history.Has(side, 'd')) {
-    RareLoan rare = RareOf(slab_[slot]);
+    RareLoan rare = RareOf(flow.entry);
     history.AddOnce(side, 'd', rare);
   }
   return true;
@@ -431,16 +269,17 @@ bool FlowTracker<E, State>::AdvanceInOrder(SlotIndex slot, const Packet& packet,
 
 template <Extractor E, typename State>
 template <typename Sink>
-Side FlowTracker<E, State>::AdvanceTcp(SlotIndex slot, const Packet& packet,
-                                       Side side, Sink& sink) {
-  Entry& entry = slab_[slot];
-  TcpConnection& connection = bodies_.ConnectionOf(slot);
+Side FlowTracker<E, State>::AdvanceTcp(const Whole& flow,
+                                       const TcpSegment& segment,
+                                       Timestamp time, Side side, Sink& sink) {
+  Entry& entry = flow.entry;
+  TcpConnection& connection = flow.Connection();
   const TcpState before = connection.State();
   const auto outcome =
-      connection.Add(side, packet.tcp, packet.time, entry.head.history,
+      connection.Add(side, segment, time, entry.head.history,
                      {config_.use_direction_evidence, blocks_, RareOf(entry)});
   if (outcome.flipped) {
-    FlipSides(slot);
+    FlipSides(flow.slot);
     entry.head.direction_known = true;
     side = Other(side);
   }
@@ -458,29 +297,25 @@ Side FlowTracker<E, State>::AdvanceTcp(SlotIndex slot, const Packet& packet,
   }
   if (outcome.established) {
     if constexpr (WantsEstablished<Sink, Flow>) {
-      sink.Established(View(slot));
+      sink.Established(View(flow.slot));
     }
   } else if (connection.State() != before) {
     if constexpr (WantsStateChange<Sink, Flow>) {
-      sink.StateChange(View(slot), before);
+      sink.StateChange(View(flow.slot), before);
     }
   }
   return side;
 }
 
 template <Extractor E, typename State>
-void FlowTracker<E, State>::Count(SlotIndex slot, const Packet& packet,
+void FlowTracker<E, State>::Count(const Whole& flow, const Packet& packet,
                                   Side side) {
-  Entry& entry = slab_[slot];
+  Entry& entry = flow.entry;
   const auto index = static_cast<std::size_t>(side);
-  if (!bodies_[slot].sides[index].Count(packet)) {
+  if (!flow.body.sides[index].Count(packet)) {
     return;
   }
-  if (contexts_[entry.context].VlanId(side) != packet.vlan_id) {
-    LinkContext context = contexts_[entry.context];
-    context.SetVlanId(side, packet.vlan_id);
-    contexts_.Change(entry.context, context);
-  }
+  KeepVlan(entry, side, packet.vlan_id);
   if (packet.inner_vlan_id != 0) {
     RareOf(entry).Write().directions[index].inner_vlan_id =
         packet.inner_vlan_id;
@@ -491,15 +326,25 @@ void FlowTracker<E, State>::Count(SlotIndex slot, const Packet& packet,
 }
 
 template <Extractor E, typename State>
+void FlowTracker<E, State>::KeepVlan(Entry& entry, Side side,
+                                     std::uint16_t vlan_id) {
+  if (contexts_[entry.context].VlanId(side) != vlan_id) {
+    LinkContext context = contexts_[entry.context];
+    context.SetVlanId(side, vlan_id);
+    contexts_.Change(entry.context, context);
+  }
+}
+
+template <Extractor E, typename State>
 template <typename Sink>
-void FlowTracker<E, State>::CloseIfOver(SlotIndex slot, Timestamp now,
+void FlowTracker<E, State>::CloseIfOver(const Whole& flow, Timestamp now,
                                         Sink& sink) {
-  Entry& entry = slab_[slot];
-  FlowHead& head = entry.head;
+  const SlotIndex slot = flow.slot;
+  FlowHead& head = flow.entry.head;
   if (!head.IsTcp() || head.closed) {
     return;
   }
-  const TcpConnection& connection = bodies_.ConnectionOf(slot);
+  const TcpConnection& connection = flow.Connection();
   if (!connection.Over()) {
     return;
   }

@@ -264,6 +264,7 @@ SlotIndex FlowTracker<E, State>::Allocate(const Item& item) {
 template <Extractor E, typename State>
 void FlowTracker<E, State>::Free(SlotIndex slot) {
   Entry& entry = slab_[slot];
+  guesses_hold_ = false;
   if (suspect_ && suspect_->slot == slot) {
     suspect_->slot = kNoSlot;
   }

@@ -6,11 +6,13 @@
 #include <random>
 #include <span>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include <gmock/gmock.h>
 
 #include "tests/tracker/observed.h"
+#include "tests/tracker/record.h"
 
 namespace tests {
 namespace {
@@ -96,6 +98,54 @@ TEST_P(Burst, GivesTheSameEventsAsSingleCalls) {
   EXPECT_EQ(burst.tracker.Stats().unmatched, single.tracker.Stats().unmatched);
 }
 
+// Without Packet(), a burst is looked at briefly.
+struct StateRecorder {
+  template <typename Flow>
+  void Established(const Flow& flow) {
+    states.emplace_back(flow.stats.id, flow.stats.tcp.State());
+  }
+  template <typename Flow>
+  void StateChange(const Flow& flow, tracker::TcpState /*before*/) {
+    states.emplace_back(flow.stats.id, flow.stats.tcp.State());
+  }
+  template <typename Flow>
+  void Interval(const Flow& flow) {
+    Ended(flow, tracker::EndReason::kActiveTimeout);
+  }
+  template <typename Flow>
+  void Ended(const Flow& flow, tracker::EndReason reason) {
+    records.push_back(RecordOf(flow.key, Snapshot(flow), reason));
+  }
+
+  std::vector<std::pair<std::uint64_t, tracker::TcpState>> states;
+  std::vector<Record> records;
+};
+
+TEST_P(Burst, GivesTheSameToWhoSeesNoPackets) {
+  for (const auto linger : {0s, 5s}) {
+    const TrackerConfig config{.active_timeout = 100s,
+                               .close_linger = linger,
+                               .max_flows = 15,
+                               .use_direction_evidence = true};
+    const std::vector<CapturedFrame> frames = RandomStream(GetParam(), 2000);
+    const std::vector<tracker::Frame> views = ViewsOf(frames);
+    tracker::FlowTracker<FiveTuple> single(config);
+    tracker::FlowTracker<FiveTuple> burst(config);
+    StateRecorder singly;
+    StateRecorder together;
+
+    for (const tracker::Frame& view : views) {
+      single.Track(view, singly);
+    }
+    burst.TrackBurst(views, together);
+
+    EXPECT_EQ(together.states, singly.states);
+    EXPECT_EQ(together.records, singly.records);
+    EXPECT_GT(singly.states.size(), 100U);
+    EXPECT_GT(singly.records.size(), 100U);
+  }
+}
+
 INSTANTIATE_TEST_SUITE_P(RandomStreams, Burst, testing::Range(1U, 21U));
 
 TEST(BurstCall, MayBeEmpty) {
@@ -122,6 +172,25 @@ TEST(BurstCall, EveryPacketIsInOneReport) {
     reported += flow.stats.Packets();
   }
   EXPECT_EQ(reported, flows.tracker.Stats().packets_tracked);
+}
+
+// Between two sweeps: the linger is shorter.
+TEST(BurstCall, IsNoPartOfAClosedFlowWhoseLingerIsOver) {
+  for (const auto pause : {499ms, 500ms}) {
+    tracker::FlowTracker<FiveTuple> flows(
+        TrackerConfig{.close_linger = 500ms, .sweep_interval = 1s});
+    StateRecorder sink;
+    const CapturedFrame syn = FromClient().Tcp(1000, 80).Flags(kSyn).At(kStart);
+    const CapturedFrame rst =
+        FromServer().Tcp(80, 1000).Flags(kRst | kAck).At(kStart);
+    const CapturedFrame ack =
+        FromClient().Tcp(1000, 80).Flags(kAck).At(kStart + pause);
+
+    flows.TrackBurst(std::vector{syn.View(), rst.View()}, sink);
+    flows.TrackBurst(std::vector{ack.View()}, sink);
+
+    EXPECT_EQ(flows.Stats().flows_created, pause < 500ms ? 1U : 2U);
+  }
 }
 
 // --- Payload.
