@@ -114,20 +114,34 @@ struct KafkaProducer::State {
     topic.reset();
     handle = std::move(opened);
     topic = std::move(found);
+    broker_error = RD_KAFKA_RESP_ERR_NO_ERROR;
     return "";
   }
 
   static void Report(rd_kafka_t* /*handle*/, const rd_kafka_message_t* message,
                      void* opaque) {
-    static_cast<State*>(opaque)->events.report(
+    State& state = *static_cast<State*>(opaque);
+    state.events.report(
         {.message = {static_cast<const std::uint8_t*>(message->payload),
                      message->len},
-         .failure = Text(message->err),
+         .failure = Text(state.ReasonOf(message->err)),
          .given_up = IsGivenUp(message->err),
          .doubtful = rd_kafka_message_status(message) !=
                      RD_KAFKA_MSG_STATUS_NOT_PERSISTED,
          .hopeless = IsHopeless(message->err),
          .marked = message->_private != nullptr});
+  }
+
+  // When one broker refuses the topic, librdkafka fails what waits for the
+  // others, too, and says only that it has left them.
+  rd_kafka_resp_err_t ReasonOf(rd_kafka_resp_err_t error) {
+    if (error > RD_KAFKA_RESP_ERR_NO_ERROR) {
+      broker_error = error;
+    }
+    return error == RD_KAFKA_RESP_ERR__DESTROY &&
+                   broker_error != RD_KAFKA_RESP_ERR_NO_ERROR
+               ? broker_error
+               : error;
   }
 
   static void Trouble(rd_kafka_t* handle, int code, const char* text,
@@ -154,6 +168,7 @@ struct KafkaProducer::State {
   Handle handle;
   Topic topic;
   std::string refusal;
+  rd_kafka_resp_err_t broker_error = RD_KAFKA_RESP_ERR_NO_ERROR;  // the last
 };
 
 KafkaProducer::KafkaProducer(const KafkaParameters& parameters,
