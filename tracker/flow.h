@@ -72,15 +72,17 @@ struct SideStats {
   }
   // One packet more. Answers whether it is the side's first in the flow.
   bool Count(const Packet& packet);
-  // The same for the first of the interval, and for another, which is not the
-  // side's first.
-  struct FirstPacket {
+  // What is counted of it.
+  struct Counted {
     std::uint32_t octets = 0;
     std::uint8_t class_of_service = 0;
     std::uint8_t ttl = 0;
     std::uint8_t tcp_flags = 0;
   };
-  bool CountFirst(Timestamp time, const FirstPacket& packet);
+  bool Count(Timestamp time, const Counted& packet);
+  // The same for the first of the interval, and for another, which is not the
+  // side's first.
+  bool CountFirst(Timestamp time, const Counted& packet);
   void CountNext(Timestamp time, std::uint32_t ip_octets, std::uint8_t ttl,
                  std::uint8_t tcp_flags);
   // Another interval begins.
@@ -216,7 +218,7 @@ inline std::uint64_t Microseconds(Timestamp time) {
         std::max(micros, last & ~kLowOctet) | (last & kLowOctet) | tcp_flags);
 }
 
-inline bool SideStats::CountFirst(Timestamp time, const FirstPacket& packet) {
+inline bool SideStats::CountFirst(Timestamp time, const Counted& packet) {
   const bool first = seen == 0;
   const std::uint64_t flags = packet.tcp_flags;
   const std::uint64_t ttl = packet.ttl;
@@ -229,15 +231,19 @@ inline bool SideStats::CountFirst(Timestamp time, const FirstPacket& packet) {
   return first;
 }
 
-inline bool SideStats::Count(const Packet& packet) {
+inline bool SideStats::Count(Timestamp time, const Counted& packet) {
   if (packets != 0) {
-    CountNext(packet.time, packet.octets, packet.ttl, packet.tcp.flags);
+    CountNext(time, packet.octets, packet.ttl, packet.tcp_flags);
     return false;
   }
-  return CountFirst(packet.time, {.octets = packet.octets,
-                                  .class_of_service = packet.class_of_service,
-                                  .ttl = packet.ttl,
-                                  .tcp_flags = packet.tcp.flags});
+  return CountFirst(time, packet);
+}
+
+inline bool SideStats::Count(const Packet& packet) {
+  return Count(packet.time, {.octets = packet.octets,
+                             .class_of_service = packet.class_of_service,
+                             .ttl = packet.ttl,
+                             .tcp_flags = packet.tcp.flags});
 }
 
 // How the conversation went, in Zeek's terms: "SF", "S0", "REJ", ... `letters`

@@ -134,42 +134,45 @@ bool GlanceIpv6(const std::uint8_t* at, std::size_t captured,
   return true;
 }
 
+// What is behind Ethernet with at most one tag; so much was captured.
+struct Network {
+  const std::uint8_t* at;
+  std::uint16_t type;
+  std::uint64_t vlan_id;  // a narrow one would be stored and loaded as such
+};
+[[gnu::always_inline]] inline Network NetworkOf(const Frame& frame) {
+  const std::uint8_t* const at = frame.captured.data();
+  const std::uint16_t type = Load16(at + 12);
+  if (type != layers::kVlan) {
+    return {at + kEthernetHeader, type, 0};
+  }
+  return {at + kEthernetHeader + kTag, Load16(at + 16),
+          Load16(at + 14) & 0x0fffU};
+}
+
 }  // namespace
 
 bool TakeGlance(const Frame& frame, bool vlan_in_key, Glance& out) {
-  const std::uint8_t* at = frame.captured.data();
   std::size_t captured = frame.captured.size();
   constexpr std::size_t kLeast =
       kEthernetHeader + kTag + kIpv4Header + kUdpHeader;
   if (frame.link != LinkType::kEthernet || captured < kLeast) {
     return false;
   }
-  std::uint16_t type = Load16(at + 12);
-  std::uint64_t vlan = 0;  // a narrow one would be stored and loaded as such
-  std::size_t link = kEthernetHeader;
-  if (type == layers::kVlan) {
-    vlan = vlan_in_key ? Load16(at + 14) & 0x0fff : 0;
-    type = Load16(at + 16);
-    link += kTag;
-  }
-  at += link;
-  captured -= link;
+  const auto [at, type, vlan_id] = NetworkOf(frame);
+  captured -= static_cast<std::size_t>(at - frame.captured.data());
+  const std::uint64_t vlan = vlan_in_key ? vlan_id : 0;
   return type == layers::kIpv4   ? GlanceIpv4(at, captured, vlan, out)
          : type == layers::kIpv6 ? GlanceIpv6(at, captured, vlan, out)
                                  : false;
 }
 
 GlanceRest RestOf(const Frame& frame) {
-  const std::uint8_t* at = frame.captured.data() + kEthernetHeader;
-  GlanceRest rest;
-  if (Load16(at - 2) == layers::kVlan) {
-    rest.vlan_id = static_cast<std::uint16_t>(Load16(at) & 0x0fff);
-    at += kTag;
-  }
-  rest.class_of_service = Load16(at - 2) == layers::kIpv4
-                              ? at[1]
-                              : static_cast<std::uint8_t>(Load16(at) >> 4);
-  return rest;
+  const auto [at, type, vlan_id] = NetworkOf(frame);
+  return {.class_of_service = type == layers::kIpv4
+                                  ? at[1]
+                                  : static_cast<std::uint8_t>(Load16(at) >> 4),
+          .vlan_id = static_cast<std::uint16_t>(vlan_id)};
 }
 
 }  // namespace tracker

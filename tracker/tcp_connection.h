@@ -65,11 +65,7 @@ class TcpConnection {
   // Most segments: the next in order, of an open connection, acknowledging
   // what was seen. False, and nothing done: it takes Add() to say what it is.
   // Otherwise Add() would have done the same, and have had nothing to report.
-  bool AddInOrder(Side side, const TcpSegment& segment, History& history) {
-    return !segment.continuation && AddWholeInOrder(side, segment, history);
-  }
-  // The same of a segment that has a header of its own.
-  bool AddWholeInOrder(Side side, const TcpSegment& segment, History& history);
+  bool AddInOrder(Side side, const TcpSegment& segment, History& history);
 
   // Add() of the usual first segment, TcpSegment::OnlyOpens() of the initiator,
   // but for its letter.
@@ -278,15 +274,16 @@ class TcpConnection {
 
 // What the peer has sent may have holes: up to `delivered` it has none. Inline
 // always: to call it is a third of the work.
-[[gnu::always_inline]] inline bool TcpConnection::AddWholeInOrder(
+[[gnu::always_inline]] inline bool TcpConnection::AddInOrder(
     Side side, const TcpSegment& segment, History& history) {
   const auto index = static_cast<std::size_t>(side);
   End& me = ends_[index];
   End& peer = ends_[1 - index];
   const bool data = segment.payload_octets > 0;
   if ((segment.flags & (kSyn | kFin | kRst | kAck)) != kAck ||
-      segment.window == 0 || segment.sequence != me.next_sequence ||
-      segment.acknowledgment == 0 || me.delivered != me.next_sequence ||
+      segment.continuation || segment.window == 0 ||
+      segment.sequence != me.next_sequence || segment.acknowledgment == 0 ||
+      me.delivered != me.next_sequence ||
       !(IsUsual(index) || (IsOpen() && IsWhole(index))) ||
       Distance(segment.acknowledgment, peer.acknowledged) < 0 ||
       Distance(segment.acknowledgment, peer.delivered) > 0) {

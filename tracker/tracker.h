@@ -287,8 +287,7 @@ class FlowTracker {
   void LookUpAll(std::span<Item> items);
   [[nodiscard]] Timestamp QuietUntil() const;
   template <typename Sink>
-  bool CarryOn(const Frame& frame, const Item& item, Timestamp quiet,
-               Sink& sink);
+  bool CarryOn(const Frame& frame, Item& item, Timestamp quiet, Sink& sink);
   template <typename Sink>
   bool CarryOnSlowly(const Frame& frame, const Item& item, Sink& sink);
   template <typename Sink>

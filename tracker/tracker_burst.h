@@ -59,8 +59,11 @@ Timestamp FlowTracker<E, State>::QuietUntil() const {
 // `quiet` as QuietUntil().
 template <Extractor E, typename State>
 template <typename Sink>
-bool FlowTracker<E, State>::CarryOn(const Frame& frame, const Item& item,
+bool FlowTracker<E, State>::CarryOn(const Frame& frame, Item& item,
                                     Timestamp quiet, Sink& sink) {
+  if (!guesses_hold_ && item.guess != kNoSlot) {
+    Guess(item);
+  }
   if (frame.time < clock_ || frame.time >= quiet || item.guess == kNoSlot) {
     return false;
   }
@@ -83,7 +86,7 @@ bool FlowTracker<E, State>::CarryOn(const Frame& frame, const Item& item,
   SideStats& counts = body.sides[static_cast<std::size_t>(side)];
   if (counts.packets == 0 ||
       (glance.protocol == kTcp
-           ? !static_cast<TcpFlowBody&>(body).connection.AddWholeInOrder(
+           ? !static_cast<TcpFlowBody&>(body).connection.AddInOrder(
                  side, glance.tcp, head.history)
            : !head.history.Has(side, 'd'))) {
     return CarryOnSlowly(frame, item, sink);
@@ -116,8 +119,7 @@ bool FlowTracker<E, State>::CarryOnSlowly(const Frame& frame, const Item& item,
   FlowHead& head = flow.entry.head;
   Side side = SideOf(head, glance.orientation);
   const bool tcp = glance.protocol == kTcp;
-  if (tcp && (glance.tcp.flags & kSyn) != 0 &&
-      flow.Connection().IsReplacedBy(side, glance.tcp)) {
+  if (tcp && flow.Connection().IsReplacedBy(side, glance.tcp)) {
     return false;
   }
   clock_ = frame.time;
@@ -128,17 +130,13 @@ bool FlowTracker<E, State>::CarryOnSlowly(const Frame& frame, const Item& item,
     RareLoan rare = RareOf(flow.entry);
     head.history.AddOnce(side, 'd', rare);
   }
+  const GlanceRest rest = RestOf(frame);
   SideStats& counts = flow.body.sides[static_cast<std::size_t>(side)];
-  if (counts.packets != 0) {
-    counts.CountNext(clock_, glance.octets, glance.ttl, glance.tcp.flags);
-  } else {
-    const GlanceRest rest = RestOf(frame);
-    if (counts.CountFirst(clock_, {.octets = glance.octets,
-                                   .class_of_service = rest.class_of_service,
-                                   .ttl = glance.ttl,
-                                   .tcp_flags = glance.tcp.flags})) {
-      KeepVlan(flow.entry, side, rest.vlan_id);
-    }
+  if (counts.Count(clock_, {.octets = glance.octets,
+                            .class_of_service = rest.class_of_service,
+                            .ttl = glance.ttl,
+                            .tcp_flags = glance.tcp.flags})) {
+    KeepVlan(flow.entry, side, rest.vlan_id);
   }
   if (!head.closed) {
     head.idle_since = clock_;
@@ -176,9 +174,6 @@ void FlowTracker<E, State>::AdvanceAll(std::span<const Frame> frames,
   Timestamp quiet = QuietUntil();
   for (std::size_t i = 0; i < frames.size(); ++i) {
     Item& item = items[i];
-    if (!guesses_hold_ && item.guess != kNoSlot) {
-      Guess(item);
-    }
     if constexpr (kGlances<Sink>) {
       if (item.glanced && CarryOn(frames[i], item, quiet, sink)) {
         continue;

@@ -155,14 +155,13 @@ SlotIndex FlowTracker<E, State>::EndIfStale(SlotIndex slot,
   }
   const Packet& packet = extracted.packet;
   if (extracted.one_conversation && packet.protocol == kTcp &&
-      packet.tcp.complete && (packet.tcp.flags & kSyn) != 0 &&
+      packet.tcp.complete &&
       bodies_.ConnectionOf(slot).IsReplacedBy(
           SideOf(head, extracted.orientation), packet.tcp)) {
     End(slot, ReasonFor(slot, EndReason::kReplaced), sink);
     return kNoSlot;
   }
-  if (config_.active_timeout > Duration::zero() && !head.closed &&
-      now >= IntervalEnd(entry.interval_start)) {
+  if (!head.closed && IsOver(entry.interval_start, now)) {
     CutInterval(slot, now, sink);
   }
   return slot;
@@ -450,7 +449,7 @@ bool FlowTracker<E, State>::SweepActive(std::size_t& allowed, Sink& sink) {
     const Timestamp start = entry.IntervalStart();
     const SlotIndex next = ages_.Next(slot);
     const bool suspected = start > clock_;
-    if (!suspected && clock_ < IntervalEnd(start)) {
+    if (!suspected && !IsOver(start, clock_)) {
       break;
     }
     // A closed flow is left to its linger, which will soon be over.
