@@ -13,7 +13,7 @@
 namespace exporter {
 namespace {
 
-constexpr std::size_t kBufferOctets = 1 << 18;
+constexpr std::size_t kBufferOctets = 1 << 17;
 constexpr int kGzipOnly = 15 + 16;  // window bits, in zlib's way to say it
 
 }  // namespace

@@ -9,13 +9,17 @@
 namespace exporter {
 namespace {
 
-// About what the second-level cache holds. Larger than any packet.
-constexpr std::size_t kBufferOctets = 1 << 20;
+// A small part of the second-level cache: what is read passes through it, and
+// the flows are to stay.
+constexpr std::size_t kReadOctets = 1 << 17;
 constexpr std::uint32_t kMicroseconds = 0xa1b2c3d4;
 constexpr std::uint32_t kNanoseconds = 0xa1b23c4d;
 // libpcap's: beyond it, a length is damage and not a packet.
 constexpr std::uint32_t kLongestPacket = 262'144;
 constexpr std::size_t kPacketHeaderOctets = 16;
+// Behind the part of a packet that is not whole yet, there is room for a read.
+constexpr std::size_t kBufferOctets =
+    kPacketHeaderOctets + kLongestPacket + kReadOctets;
 
 std::uint32_t Swapped(std::uint32_t value) {
   return value << 24 | (value & 0xff00) << 8 | (value >> 8 & 0xff00) |
@@ -149,8 +153,8 @@ bool PcapReader::More() {
   offset_ += next_;
   end_ -= next_;
   next_ = 0;
-  const std::ptrdiff_t got =
-      stream_.Read({buffer_.get() + end_, kBufferOctets - end_});
+  const std::ptrdiff_t got = stream_.Read(
+      {buffer_.get() + end_, std::min(kReadOctets, kBufferOctets - end_)});
   if (got > 0) {
     end_ += static_cast<std::size_t>(got);
     return true;
