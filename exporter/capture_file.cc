@@ -98,7 +98,8 @@ class ClassicFile final : public StreamFile {
     PcapReader::FileHeader header = reader_.Header();
     const Pcap handle = OpenOffline(
         Stdio(fmemopen(header.data(), header.size(), "rb")), Path());
-    link_ = CheckedLinkType(handle.get(), Quoted(Path()));
+    like_.link = CheckedLinkType(handle.get(), Quoted(Path()));
+    like_.interface = kInterface;
     if (!filter.empty()) {
       filter_.emplace(handle.get(), filter);
     }
@@ -107,7 +108,9 @@ class ClassicFile final : public StreamFile {
   std::size_t Read(FrameBurst& burst) override {
     std::size_t count = 0;
     do {
-      count = filter_ ? ReadFiltered(burst) : ReadAll(burst);
+      count = filter_ ? ReadFiltered(burst)
+                      : reader_.Next(burst.Places(), FrameBurst::kHeaderOctets,
+                                     like_);
     } while (count == 0 && reader_.More());
     burst.Keep(count);
     return count;
@@ -118,25 +121,14 @@ class ClassicFile final : public StreamFile {
   }
 
  private:
-  std::size_t ReadAll(FrameBurst& burst) {
-    const std::span<Frame> frames = burst.Places();
-    const std::size_t count = reader_.Next(frames, FrameBurst::kHeaderOctets);
-    for (Frame& frame : frames.first(count)) {
-      frame.link = link_;
-      frame.interface = kInterface;
-    }
-    return count;
-  }
   // The filter sees all of a packet. None only when none is left that is whole.
   std::size_t ReadFiltered(FrameBurst& burst) {
     std::size_t count = 0;
     for (std::span<Frame> places = burst.Places(); !places.empty();) {
       Frame& frame = places.front();
-      if (reader_.Next(places.first(1), kWhole) == 0) {
+      if (reader_.Next(places.first(1), kWhole, like_) == 0) {
         break;
       }
-      frame.link = link_;
-      frame.interface = kInterface;
       if (filter_->Matches(frame)) {
         frame.captured = frame.captured.first(
             std::min(frame.captured.size(), FrameBurst::kHeaderOctets));
@@ -151,7 +143,7 @@ class ClassicFile final : public StreamFile {
 
   PcapReader reader_;
   std::optional<BpfFilter> filter_;
-  tracker::LinkType link_ = tracker::LinkType::kUnknown;
+  Frame like_;  // what all have in common
 };
 
 // The odd relatives of classic pcap, by libpcap.

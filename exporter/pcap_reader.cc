@@ -18,8 +18,13 @@ constexpr std::uint32_t kNanoseconds = 0xa1b23c4d;
 constexpr std::uint32_t kLongestPacket = 262'144;
 constexpr std::size_t kPacketHeaderOctets = 16;
 // Behind the part of a packet that is not whole yet, there is room for a read.
-constexpr std::size_t kBufferOctets =
+constexpr std::size_t kReadableOctets =
     kPacketHeaderOctets + kLongestPacket + kReadOctets;
+// So far ahead, read(2) left in the second-level cache what is fetched into the
+// first.
+constexpr std::size_t kAhead = 512;
+constexpr std::size_t kLine = 64;
+constexpr std::size_t kBufferOctets = kReadableOctets + kAhead + kLine;
 
 std::uint32_t Swapped(std::uint32_t value) {
   return value << 24 | (value & 0xff00) << 8 | (value >> 8 & 0xff00) |
@@ -79,11 +84,14 @@ PcapReader::PcapReader(CaptureStream& stream)
 // for all that the compiler knows.
 template <bool kSwapped>
 std::size_t PcapReader::Fill(std::span<tracker::Frame> frames,
-                             std::size_t most_octets) {
+                             std::size_t most_octets,
+                             const tracker::Frame& like) {
   const std::uint8_t* at = buffer_.get() + next_;
   const std::uint8_t* const end = buffer_.get() + end_;
   const std::int64_t unit = nanoseconds_;
   const std::uint32_t snap_length = snap_length_;
+  const std::uint32_t interface = like.interface;
+  const tracker::LinkType link = like.link;
   std::size_t count = 0;
   while (count < frames.size()) {
     const auto left = static_cast<std::size_t>(end - at);
@@ -111,6 +119,8 @@ std::size_t PcapReader::Fill(std::span<tracker::Frame> frames,
     if (left - kPacketHeaderOctets < stored) {
       break;
     }
+    __builtin_prefetch(at + kAhead);
+    __builtin_prefetch(at + kAhead + kLine);
     tracker::Frame& frame = frames[count];
     frame.time = tracker::Timestamp{
         std::chrono::seconds{std::max<std::int64_t>(seconds, 0)} +
@@ -119,6 +129,8 @@ std::size_t PcapReader::Fill(std::span<tracker::Frame> frames,
     frame.captured = {at + kPacketHeaderOctets,
                       std::min<std::size_t>(captured, most_octets)};
     frame.wire_length = std::max(wire_length, captured);
+    frame.interface = interface;
+    frame.link = link;
     at += kPacketHeaderOctets + stored;
     ++count;
   }
@@ -127,9 +139,10 @@ std::size_t PcapReader::Fill(std::span<tracker::Frame> frames,
 }
 
 std::size_t PcapReader::Next(std::span<tracker::Frame> frames,
-                             std::size_t most_octets) {
-  return swapped_ ? Fill<true>(frames, most_octets)
-                  : Fill<false>(frames, most_octets);
+                             std::size_t most_octets,
+                             const tracker::Frame& like) {
+  return swapped_ ? Fill<true>(frames, most_octets, like)
+                  : Fill<false>(frames, most_octets, like);
 }
 
 std::string PcapReader::Truncation() const {
@@ -154,7 +167,7 @@ bool PcapReader::More() {
   end_ -= next_;
   next_ = 0;
   const std::ptrdiff_t got = stream_.Read(
-      {buffer_.get() + end_, std::min(kReadOctets, kBufferOctets - end_)});
+      {buffer_.get() + end_, std::min(kReadOctets, kReadableOctets - end_)});
   if (got > 0) {
     end_ += static_cast<std::size_t>(got);
     return true;

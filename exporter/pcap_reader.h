@@ -30,9 +30,10 @@ class PcapReader {
 
   [[nodiscard]] const FileHeader& Header() const { return header_; }
   // The next of the packets that were read: time, up to `most_octets` octets,
-  // which stay until More(), and length on the wire. As many of `frames` as are
-  // whole.
-  std::size_t Next(std::span<tracker::Frame> frames, std::size_t most_octets);
+  // which stay until More(), and length on the wire; link and interface as in
+  // `like`. As many of `frames` as are whole.
+  std::size_t Next(std::span<tracker::Frame> frames, std::size_t most_octets,
+                   const tracker::Frame& like);
   // Reads on behind the last Next(). False at the end; Error() says whether
   // that is a failure.
   bool More();
@@ -40,7 +41,8 @@ class PcapReader {
 
  private:
   template <bool kSwapped>
-  std::size_t Fill(std::span<tracker::Frame> frames, std::size_t most_octets);
+  std::size_t Fill(std::span<tracker::Frame> frames, std::size_t most_octets,
+                   const tracker::Frame& like);
   [[nodiscard]] std::string Truncation() const;
 
   CaptureStream& stream_;
