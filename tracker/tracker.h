@@ -178,6 +178,8 @@ class FlowTracker {
   static constexpr bool kKeepsLone =
       !WantsStarted<Sink, Flow> && !WantsPacket<Sink, Flow> &&
       !WantsEstablished<Sink, Flow> && !WantsStateChange<Sink, Flow>;
+  // So many flows stay in the second-level cache by themselves.
+  static constexpr std::size_t kInCache = 1024;
   // Further ahead, a packet does not move the clock alone.
   static constexpr Duration kPlausibleStep = std::chrono::minutes{10};
   // A packet far in the future, and the flow that it was counted for.
@@ -284,6 +286,12 @@ class FlowTracker {
   static bool MayClose(const Item& item) {
     return !item.glanced || (item.glance.tcp.flags & (kFin | kRst)) != 0;
   }
+  // Its key is known.
+  static bool IsSettled(const Item& item) {
+    return item.glanced ||
+           (item.result == DecodeResult::kOk && !item.extracted.unsettled);
+  }
+  void GuessAll(std::span<Item> items);
   void LookUpAll(std::span<Item> items);
   [[nodiscard]] Timestamp QuietUntil() const;
   template <typename Sink>

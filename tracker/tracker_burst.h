@@ -145,6 +145,17 @@ bool FlowTracker<E, State>::CarryOnSlowly(const Frame& frame, const Item& item,
   return true;
 }
 
+// Of few flows nothing needs to be fetched: that would be a tenth of the work.
+template <Extractor E, typename State>
+void FlowTracker<E, State>::GuessAll(std::span<Item> items) {
+  guesses_hold_ = true;
+  for (Item& item : items) {
+    if (IsSettled(item)) {
+      Guess(item);
+    }
+  }
+}
+
 // All that are settled, and then those whose keys are kept apart.
 template <Extractor E, typename State>
 void FlowTracker<E, State>::LookUpAll(std::span<Item> items) {
@@ -153,8 +164,7 @@ void FlowTracker<E, State>::LookUpAll(std::span<Item> items) {
   std::array<const Item*, kBurst> apart{};
   std::size_t count = 0;
   for (Item& item : items) {
-    if (item.glanced ||
-        (item.result == DecodeResult::kOk && !item.extracted.unsettled)) {
+    if (IsSettled(item)) {
       LookUp(item, new_flows);
       // No branch: which version of IP comes next is anybody's guess.
       apart[count] = &item;
@@ -210,10 +220,14 @@ void FlowTracker<E, State>::TrackBurst(std::span<const Frame> frames,
     for (std::size_t i = 0; i < burst.size(); ++i) {
       PrepareInBurst<Wants>(burst[i], items[i], may_glance);
     }
-    for (const Item& item : items) {
-      index_.Prefetch(item.hash);
+    if (flow_count_ <= kInCache) {
+      GuessAll(items);
+    } else {
+      for (const Item& item : items) {
+        index_.Prefetch(item.hash);
+      }
+      LookUpAll(items);
     }
-    LookUpAll(items);
     AdvanceAll(burst, items, sink);
   }
 }

@@ -32,9 +32,21 @@ using tracker::TrackerConfig;
 
 // --- Bursts.
 
-// A random stream between few endpoints, so that flows meet. All frames of one
-// burst have one time: a burst is swept before, not within.
-std::vector<CapturedFrame> RandomStream(std::uint32_t seed, std::size_t count) {
+// A random stream. The more often clients send, the more their packets meet in
+// flows.
+struct Crowd {
+  std::uint32_t clients;
+  std::size_t max_flows;
+  std::size_t packets;
+  std::uint32_t longest_pause;  // seconds
+};
+constexpr Crowd kFew = {20, 15, 2000, 40};
+// Too many for the caches.
+constexpr Crowd kMany = {2000, 1500, 12000, 2};
+
+// All frames of one burst have one time: a burst is swept before, not within.
+std::vector<CapturedFrame> RandomStream(std::uint32_t seed,
+                                        const Crowd& crowd) {
   std::mt19937 random(seed);
   const auto below = [&](std::uint32_t limit) {
     return static_cast<std::uint32_t>(random()) % limit;
@@ -43,11 +55,11 @@ std::vector<CapturedFrame> RandomStream(std::uint32_t seed, std::size_t count) {
                             kFin | kAck, kRst,        kAck, kSyn | kFin};
   std::vector<CapturedFrame> frames;
   tracker::Timestamp time = kStart;
-  for (std::size_t i = 0; i < count; ++i) {
+  for (std::size_t i = 0; i < crowd.packets; ++i) {
     if (i % tracker::FlowTracker<FiveTuple>::kBurst == 0) {
-      time += std::chrono::seconds{below(40)};
+      time += std::chrono::seconds{below(crowd.longest_pause)};
     }
-    const auto client = static_cast<std::uint16_t>(1000 + below(20));
+    const auto client = static_cast<std::uint16_t>(1000 + below(crowd.clients));
     const bool forward = below(2) == 0;
     const std::uint16_t source = forward ? client : 80;
     const std::uint16_t target = forward ? 80 : client;
@@ -79,23 +91,27 @@ std::vector<tracker::Frame> ViewsOf(const std::vector<CapturedFrame>& frames) {
 class Burst : public testing::TestWithParam<std::uint32_t> {};
 
 TEST_P(Burst, GivesTheSameEventsAsSingleCalls) {
-  const TrackerConfig config{.active_timeout = 100s,
-                             .close_linger = 5s,
-                             .max_flows = 15,
-                             .use_direction_evidence = true};
-  const std::vector<CapturedFrame> frames = RandomStream(GetParam(), 2000);
-  const std::vector<tracker::Frame> views = ViewsOf(frames);
-  Observed<> single(config);
-  Observed<> burst(config);
+  for (const Crowd& crowd : {kFew, kMany}) {
+    const TrackerConfig config{.active_timeout = 100s,
+                               .close_linger = 5s,
+                               .max_flows = crowd.max_flows,
+                               .use_direction_evidence = true};
+    const std::vector<CapturedFrame> frames = RandomStream(GetParam(), crowd);
+    const std::vector<tracker::Frame> views = ViewsOf(frames);
+    Observed<> single(config);
+    Observed<> burst(config);
 
-  for (const tracker::Frame& view : views) {
-    single.tracker.Track(view, single.sink);
+    for (const tracker::Frame& view : views) {
+      single.tracker.Track(view, single.sink);
+    }
+    burst.tracker.TrackBurst(views, burst.sink);
+
+    EXPECT_EQ(burst.Take(), single.Take());
+    EXPECT_EQ(burst.tracker.FlowCount(), single.tracker.FlowCount());
+    EXPECT_EQ(burst.tracker.FlowCount(), crowd.max_flows);
+    EXPECT_EQ(burst.tracker.Stats().unmatched,
+              single.tracker.Stats().unmatched);
   }
-  burst.tracker.TrackBurst(views, burst.sink);
-
-  EXPECT_EQ(burst.Take(), single.Take());
-  EXPECT_EQ(burst.tracker.FlowCount(), single.tracker.FlowCount());
-  EXPECT_EQ(burst.tracker.Stats().unmatched, single.tracker.Stats().unmatched);
 }
 
 // Without Packet(), a burst is looked at briefly.
@@ -122,12 +138,14 @@ struct StateRecorder {
 };
 
 TEST_P(Burst, GivesTheSameToWhoSeesNoPackets) {
-  for (const auto linger : {0s, 5s}) {
+  constexpr std::pair<std::chrono::seconds, Crowd> kCases[] = {
+      {0s, kFew}, {5s, kFew}, {0s, kMany}, {5s, kMany}};
+  for (const auto& [linger, crowd] : kCases) {
     const TrackerConfig config{.active_timeout = 100s,
                                .close_linger = linger,
-                               .max_flows = 15,
+                               .max_flows = crowd.max_flows,
                                .use_direction_evidence = true};
-    const std::vector<CapturedFrame> frames = RandomStream(GetParam(), 2000);
+    const std::vector<CapturedFrame> frames = RandomStream(GetParam(), crowd);
     const std::vector<tracker::Frame> views = ViewsOf(frames);
     tracker::FlowTracker<FiveTuple> single(config);
     tracker::FlowTracker<FiveTuple> burst(config);
@@ -157,7 +175,7 @@ TEST(BurstCall, MayBeEmpty) {
 }
 
 TEST(BurstCall, EveryPacketIsInOneReport) {
-  const std::vector<CapturedFrame> frames = RandomStream(99, 5000);
+  const std::vector<CapturedFrame> frames = RandomStream(99, kFew);
   const std::vector<tracker::Frame> views = ViewsOf(frames);
   std::uint64_t reported = 0;
   Observed<> flows({.active_timeout = 50s, .max_flows = 10});
