@@ -499,13 +499,14 @@ void FlowTracker<E, State>::Finish(Sink&& sink) {
     extractor_.ReleaseAll();
     TrackReady(sink);
   }
-  const auto next_of = [&](SlotIndex at) { return ages_.Next(at); };
+  // Of who is gathered, the head is on its way.
+  const auto next_of = [&](SlotIndex at) {
+    slab_.Prefetch(at);
+    return ages_.Next(at);
+  };
   SlotBatch batch;
   SlotIndex next = batch.Gather(ages_.Front(), next_of);
   while (!batch.Slots().empty()) {
-    for (const SlotIndex slot : batch.Slots()) {
-      slab_.Prefetch(slot);
-    }
     for (const SlotIndex slot : batch.Slots()) {
       FetchBody(slot);
     }
