@@ -253,7 +253,9 @@ class Reload(EndToEnd):
     def test_no_packet_and_no_record_is_lost_by_many(self):
         collectors = [self.collector() for _ in range(2)]
         guest = self.collector()
-        # A sanitizer's program reads more slowly than this sends.
+        # A sanitizer's program reads more slowly than this sends: the ring holds
+        # what comes at this rate for as long as it may take.
+        packets_per_second = 200_000
         spanfix = self.start(*collectors, max_flows=5000, ring_size=512)
         done = threading.Event()
         sent = 0
@@ -268,6 +270,8 @@ class Reload(EndToEnd):
                     for frame in frames:
                         port.send(frame)
                     sent += len(frames)
+                    ahead = sent / packets_per_second
+                    done.wait(max(began + ahead - time.monotonic(), 0))
 
         sender = threading.Thread(target=send)
         began = time.monotonic()
