@@ -13,7 +13,6 @@
 namespace exporter {
 namespace {
 
-constexpr std::size_t kBufferOctets = 1 << 17;
 constexpr int kGzipOnly = 15 + 16;  // window bits, in zlib's way to say it
 
 }  // namespace
@@ -31,7 +30,7 @@ struct CaptureStream::Inflater {
 CaptureStream::CaptureStream(Descriptor file, const std::atomic<bool>& stop)
     : file_(std::move(file)),
       stop_(stop),
-      buffer_(std::make_unique_for_overwrite<std::uint8_t[]>(kBufferOctets)) {}
+      buffer_(std::make_unique_for_overwrite<std::uint8_t[]>(kAtOnce)) {}
 
 CaptureStream::~CaptureStream() = default;
 
@@ -79,7 +78,7 @@ std::ptrdiff_t CaptureStream::ReadFile(std::span<std::uint8_t> octets) {
 
 // The empty buffer.
 std::ptrdiff_t CaptureStream::Refill() {
-  const std::ptrdiff_t got = ReadFile({buffer_.get(), kBufferOctets});
+  const std::ptrdiff_t got = ReadFile({buffer_.get(), kAtOnce});
   if (got > 0) {
     unread_ = {buffer_.get(), static_cast<std::size_t>(got)};
   }
@@ -111,7 +110,7 @@ std::ptrdiff_t CaptureStream::Read(std::span<std::uint8_t> octets) {
 
 std::ptrdiff_t CaptureStream::ReadPlain(std::span<std::uint8_t> octets) {
   if (unread_.empty()) {
-    if (octets.size() >= kBufferOctets) {
+    if (octets.size() >= kAtOnce) {
       return ReadFile(octets);  // without a detour by the buffer
     }
     if (const std::ptrdiff_t got = Refill(); got <= 0) {

@@ -19,6 +19,10 @@ namespace exporter {
 // decompressed before a fault is delivered before the fault.
 class CaptureStream {
  public:
+  // A small part of the second-level cache: what is read passes through it, and
+  // the flows are to stay. A Read() of so many takes no detour by a copy.
+  static constexpr std::size_t kAtOnce = 1 << 17;
+
   // `stop` may be set by any thread, and outlives this: what waits for a pipe
   // then finds its end.
   CaptureStream(Descriptor file, const std::atomic<bool>& stop);

@@ -9,9 +9,6 @@
 namespace exporter {
 namespace {
 
-// A small part of the second-level cache: what is read passes through it, and
-// the flows are to stay.
-constexpr std::size_t kReadOctets = 1 << 17;
 constexpr std::uint32_t kMicroseconds = 0xa1b2c3d4;
 constexpr std::uint32_t kNanoseconds = 0xa1b23c4d;
 // libpcap's: beyond it, a length is damage and not a packet.
@@ -19,7 +16,7 @@ constexpr std::uint32_t kLongestPacket = 262'144;
 constexpr std::size_t kPacketHeaderOctets = 16;
 // Behind the part of a packet that is not whole yet, there is room for a read.
 constexpr std::size_t kReadableOctets =
-    kPacketHeaderOctets + kLongestPacket + kReadOctets;
+    kPacketHeaderOctets + kLongestPacket + CaptureStream::kAtOnce;
 // So far ahead, read(2) left in the second-level cache what is fetched into the
 // first.
 constexpr std::size_t kAhead = 512;
@@ -166,8 +163,9 @@ bool PcapReader::More() {
   offset_ += next_;
   end_ -= next_;
   next_ = 0;
-  const std::ptrdiff_t got = stream_.Read(
-      {buffer_.get() + end_, std::min(kReadOctets, kReadableOctets - end_)});
+  const std::ptrdiff_t got =
+      stream_.Read({buffer_.get() + end_,
+                    std::min(CaptureStream::kAtOnce, kReadableOctets - end_)});
   if (got > 0) {
     end_ += static_cast<std::size_t>(got);
     return true;

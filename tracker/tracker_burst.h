@@ -148,7 +148,6 @@ bool FlowTracker<E, State>::CarryOnSlowly(const Frame& frame, const Item& item,
 // Of few flows nothing needs to be fetched: that would be a tenth of the work.
 template <Extractor E, typename State>
 void FlowTracker<E, State>::GuessAll(std::span<Item> items) {
-  guesses_hold_ = true;
   for (Item& item : items) {
     if (IsSettled(item)) {
       Guess(item);
@@ -159,7 +158,6 @@ void FlowTracker<E, State>::GuessAll(std::span<Item> items) {
 // All that are settled, and then those whose keys are kept apart.
 template <Extractor E, typename State>
 void FlowTracker<E, State>::LookUpAll(std::span<Item> items) {
-  guesses_hold_ = true;
   NewFlows new_flows{};
   std::array<const Item*, kBurst> apart{};
   std::size_t count = 0;
@@ -220,6 +218,7 @@ void FlowTracker<E, State>::TrackBurst(std::span<const Frame> frames,
     for (std::size_t i = 0; i < burst.size(); ++i) {
       PrepareInBurst<Wants>(burst[i], items[i], may_glance);
     }
+    guesses_hold_ = true;
     if (flow_count_ <= kInCache) {
       GuessAll(items);
     } else {

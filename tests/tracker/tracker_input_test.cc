@@ -32,8 +32,8 @@ using tracker::TrackerConfig;
 
 // --- Bursts.
 
-// A random stream. The more often clients send, the more their packets meet in
-// flows.
+// Who sends a random stream. The fewer they are, the more of its packets meet
+// in a flow.
 struct Crowd {
   std::uint32_t clients;
   std::size_t max_flows;
@@ -44,7 +44,8 @@ constexpr Crowd kFew = {20, 15, 2000, 40};
 // Too many for the caches.
 constexpr Crowd kMany = {2000, 1500, 12000, 2};
 
-// All frames of one burst have one time: a burst is swept before, not within.
+// A random stream. All frames of one burst have one time: a burst is swept
+// before, not within.
 std::vector<CapturedFrame> RandomStream(std::uint32_t seed,
                                         const Crowd& crowd) {
   std::mt19937 random(seed);
