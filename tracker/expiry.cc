@@ -51,7 +51,10 @@ void RecencyRing::File(SlotIndex slot, Timestamp last_seen) {
 }
 
 void RecencyRing::Remove(SlotIndex slot) {
-  const ExpiryLinks& link = links_[slot];
+  ExpiryLinks& link = links_[slot];
+  if (link.filed_as == kNever) {
+    return;
+  }
   List& list = ListAt(link.filed_as);
   (link.ring_previous == kNoSlot ? list.head
                                  : links_[link.ring_previous].ring_next) =
@@ -59,24 +62,8 @@ void RecencyRing::Remove(SlotIndex slot) {
   (link.ring_next == kNoSlot ? list.tail
                              : links_[link.ring_next].ring_previous) =
       link.ring_previous;
+  link.filed_as = kNever;
   --count_;
-}
-
-void AgeList::Append(SlotIndex slot) {
-  ExpiryLinks& link = (*links_)[slot];
-  link.age_previous = tail_;
-  link.age_next = kNoSlot;
-  (tail_ == kNoSlot ? head_ : (*links_)[tail_].age_next) = slot;
-  tail_ = slot;
-}
-
-void AgeList::Remove(SlotIndex slot) {
-  const ExpiryLinks& link = (*links_)[slot];
-  (link.age_previous == kNoSlot ? head_
-                                : (*links_)[link.age_previous].age_next) =
-      link.age_next;
-  (link.age_next == kNoSlot ? tail_ : (*links_)[link.age_next].age_previous) =
-      link.age_previous;
 }
 
 }  // namespace tracker

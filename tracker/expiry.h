@@ -1,15 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-// When flows are due, in O(flows that are due).
+// When flows are due, in O(flows that are due): flows of one idle timeout,
+// filed by the tick in which they were last seen, as links beside the flows.
 //
-// Two orders over the same slots, as links in one array beside the flows:
-//
-// RecencyRing: flows of one idle timeout, filed by the tick in which they were
-//   last seen. A packet does not touch it. When the time of a tick has come,
-//   its flows are looked at: those seen since are filed again where they belong
-//   now, the others are due. So a busy flow is moved once per timeout, not once
-//   per packet. Its oldest flow is the least recently seen one.
-// AgeList: all flows in the order in which their present interval began, for
-//   the active timeout, for iteration, and for an end in a fixed order.
+// A packet does not touch it. When the time of a tick has come, its flows are
+// looked at: those seen since are filed again where they belong now, the others
+// are due. So a busy flow is moved once per timeout, not once per packet. The
+// oldest flow is the least recently seen one.
 //
 // Times are what the tracker's clock says, which never runs backwards.
 #pragma once
@@ -18,6 +14,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <limits>
 #include <memory>
 #include <span>
 #include <vector>
@@ -34,8 +31,6 @@ struct ExpiryLinks {
                           // nanoseconds since 1970
   SlotIndex ring_previous;
   SlotIndex ring_next;
-  SlotIndex age_previous;
-  SlotIndex age_next;
 };
 
 using ExpiryArray = PageArray<ExpiryLinks>;
@@ -89,13 +84,15 @@ class RecencyRing {
   RecencyRing(ExpiryArray& links, Duration timeout);
 
   void File(SlotIndex slot, Timestamp last_seen);
+  // It was filed. Nothing happens if it is not any more, because it had left.
   void Remove(SlotIndex slot);
 
   // Calls `expire(slot)` for each slot whose `flows.LastSeen(slot)` <=
   // `cutoff`; `expire` must Remove() it, and no other, and answers whether to
   // go on. False: it did not, and there may be more. Before,
   // `flows.Fetch(slot)` hears of what will be asked for, and
-  // `flows.FetchEnd(slot)` of what will expire.
+  // `flows.FetchEnd(slot)` of what will expire. If `flows.HasLeft(slot)`, it is
+  // not of this ring any more: it does not expire, and is not filed again.
   template <typename Flows, typename Expire>
   bool Advance(Timestamp cutoff, const Flows& flows, Expire&& expire);
 
@@ -103,6 +100,14 @@ class RecencyRing {
   // close to each other, else within one tick. `flows` as above.
   template <typename Flows>
   SlotIndex Oldest(const Flows& flows);
+
+  // What Remove() of a slot writes to is on its way.
+  [[gnu::always_inline]] static void PrefetchNeighbours(
+      const ExpiryArray& links, SlotIndex slot) {
+    const ExpiryLinks& link = links[slot];
+    links.Prefetch(link.ring_previous == kNoSlot ? slot : link.ring_previous);
+    links.Prefetch(link.ring_next == kNoSlot ? slot : link.ring_next);
+  }
 
  private:
   struct List {
@@ -118,6 +123,18 @@ class RecencyRing {
   // How many younger neighbours a flow is filed past, at most.
   static constexpr int kSortSteps = 32;
 
+  // filed_as of who is not.
+  static constexpr std::int64_t kNever =
+      std::numeric_limits<std::int64_t>::min();
+
+  // Files it where it belongs now, unless it has left.
+  template <typename Flows>
+  void FileAgain(SlotIndex slot, Timestamp last_seen, const Flows& flows) {
+    Remove(slot);
+    if (!flows.HasLeft(slot)) {
+      File(slot, last_seen);
+    }
+  }
   static std::int64_t Nanoseconds(Timestamp time) {
     return time.time_since_epoch().count();
   }
@@ -164,29 +181,6 @@ class RecencyRing {
   std::size_t count_ = 0;
 };
 
-class AgeList {
- public:
-  explicit AgeList(ExpiryArray& links) : links_(&links) {}
-
-  void Append(SlotIndex slot);
-  void Remove(SlotIndex slot);
-  // What Remove() of a slot writes to is on its way.
-  [[gnu::always_inline]] void PrefetchNeighbours(SlotIndex slot) const {
-    const ExpiryLinks& link = (*links_)[slot];
-    links_->Prefetch(link.age_previous == kNoSlot ? slot : link.age_previous);
-    links_->Prefetch(link.age_next == kNoSlot ? slot : link.age_next);
-  }
-  [[nodiscard]] SlotIndex Front() const { return head_; }
-  [[nodiscard]] SlotIndex Next(SlotIndex slot) const {
-    return (*links_)[slot].age_next;
-  }
-
- private:
-  ExpiryArray* links_;
-  SlotIndex head_ = kNoSlot;
-  SlotIndex tail_ = kNoSlot;
-};
-
 // Batches go on from one tick to the next: many have few flows.
 template <typename Flows, typename Expire>
 bool RecencyRing::Advance(Timestamp cutoff, const Flows& flows,
@@ -224,9 +218,8 @@ bool RecencyRing::Advance(Timestamp cutoff, const Flows& flows,
       next = behind.GatherOne(next, next_of, links_);
       first_ = last -
                ((last - (links_[slots[i]].filed_as >> shift_)) & (kTicks - 1));
-      if (seen[i] > cutoff) {
-        Remove(slots[i]);
-        File(slots[i], seen[i]);
+      if (seen[i] > cutoff || flows.HasLeft(slots[i])) {
+        FileAgain(slots[i], seen[i], flows);
       } else if (!expire(slots[i])) {
         return false;
       }
@@ -270,11 +263,11 @@ SlotIndex RecencyRing::Oldest(const Flows& flows) {
       continue;
     }
     const Timestamp seen = flows.LastSeen(slot);
-    if (count_ == 1 || links_[slot].filed_as == Nanoseconds(seen)) {
+    if (!flows.HasLeft(slot) &&
+        (count_ == 1 || links_[slot].filed_as == Nanoseconds(seen))) {
       return slot;
     }
-    Remove(slot);
-    File(slot, seen);
+    FileAgain(slot, seen, flows);
   }
   return kNoSlot;
 }

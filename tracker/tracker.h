@@ -42,10 +42,12 @@
 #include "tracker/gap_tracker.h"
 #include "tracker/interned.h"
 #include "tracker/key_store.h"
+#include "tracker/linger_queue.h"
 #include "tracker/link_context.h"
 #include "tracker/lone_packet.h"
 #include "tracker/rare_stats.h"
 #include "tracker/slab.h"
+#include "tracker/slot_queue.h"
 #include "tracker/stats.h"
 #include "tracker/well_known_ports.h"
 
@@ -125,8 +127,8 @@ class FlowTracker {
   [[nodiscard]] E IntoExtractor() && { return std::move(extractor_); }
 
  private:
-  enum Ring : std::uint8_t { kTcpRing, kUdpRing, kOtherRing, kClosedRing };
-  static constexpr std::size_t kRings = 4;
+  enum Ring : std::uint8_t { kTcpRing, kUdpRing, kOtherRing };
+  static constexpr std::size_t kRings = 3;
   using Keys = KeyStore<Key>;
 
   using Contexts = Interned<LinkContext>;
@@ -240,15 +242,19 @@ class FlowTracker {
   struct RingFlows {
     const FlowTracker& tracker;
 
+    [[nodiscard]] bool HasLeft(SlotIndex slot) const {
+      return tracker.slab_[slot].head.closed;
+    }
     [[nodiscard]] Timestamp LastSeen(SlotIndex slot) const {
       return tracker.slab_[slot].head.idle_since;
     }
     // Inline always, as in Slab::Prefetch().
     [[gnu::always_inline]] void Fetch(SlotIndex slot) const {
       tracker.slab_.Prefetch(slot);
+      tracker.ages_.PrefetchPosition(slot);
     }
     [[gnu::always_inline]] void FetchEnd(SlotIndex slot) const {
-      tracker.ages_.PrefetchNeighbours(slot);
+      tracker.ages_.PrefetchPlace(slot);
       tracker.FetchBody(slot);
       tracker.index_.Prefetch(tracker.HashOf(slot));
     }
@@ -281,10 +287,6 @@ class FlowTracker {
   void LookUp(Item& item, NewFlows& new_flows);
   static std::uint8_t ProtocolOf(const Item& item) {
     return item.glanced ? item.glance.protocol : item.extracted.packet.protocol;
-  }
-  // Its flow may be about to move to another ring.
-  static bool MayClose(const Item& item) {
-    return !item.glanced || (item.glance.tcp.flags & (kFin | kRst)) != 0;
   }
   // Its key is known.
   static bool IsSettled(const Item& item) {
@@ -347,6 +349,8 @@ class FlowTracker {
     return now - start >= shortest_interval_ && now >= IntervalEnd(start);
   }
   template <typename Sink>
+  bool SweepClosed(std::size_t& allowed, Sink& sink);
+  template <typename Sink>
   bool SweepActive(std::size_t& allowed, Sink& sink);
   static Side SideOf(const FlowHead& head, Orientation orientation);
   // A connection that is over ended by that, whatever made it leave.
@@ -371,7 +375,9 @@ class FlowTracker {
   Duration shortest_timeout_{};     // of flows that are not closed
   // What no interval is shorter than.
   Duration shortest_interval_{};
-  AgeList ages_{links_};
+  // All, in the order in which their present interval began.
+  SlotQueue ages_;
+  LingerQueue closed_;  // their rings may not have heard of it
   // Slots of TCP are the first max_flows, those of the others as many behind
   // them; see FlowBodies.
   FreePlaces tcp_slots_;

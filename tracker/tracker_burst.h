@@ -32,9 +32,6 @@ void FlowTracker<E, State>::LookUp(Item& item, NewFlows& new_flows) {
   if (item.guess != kNoSlot) {
     slab_.Prefetch(item.guess);
     bodies_.PrefetchLine(item.guess, item.body_line);
-    if (MayClose(item)) {
-      links_.Prefetch(item.guess);
-    }
     return;
   }
   const bool tcp = ProtocolOf(item) == kTcp;

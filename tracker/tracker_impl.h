@@ -145,8 +145,9 @@ SlotIndex FlowTracker<E, State>::EndIfStale(SlotIndex slot,
   Entry& entry = slab_[slot];
   const FlowHead& head = entry.head;
   const Duration idle = now - head.idle_since;
-  if ((idle >= shortest_timeout_ || head.closed) &&
-      idle >= TimeoutOf(RingOf(head))) {
+  if (head.closed
+          ? idle >= config_.close_linger
+          : idle >= shortest_timeout_ && idle >= TimeoutOf(RingOf(head))) {
     End(slot, ReasonFor(slot, EndReason::kIdleTimeout), sink);
     return kNoSlot;
   }
@@ -348,10 +349,10 @@ void FlowTracker<E, State>::CloseIfOver(const Whole& flow, Timestamp now,
     return;
   }
   if (config_.close_linger > Duration::zero()) {
-    rings_[RingOf(head)].Remove(slot);
+    // Its ring hears of it when it asks.
     head.closed = true;
     head.idle_since = now;
-    FileInRing(slot);
+    closed_.Add(slot, now);
   } else if (connection.OverAndAcknowledged()) {
     End(slot, ReasonFor(slot, EndReason::kFin), sink);
   }
@@ -391,14 +392,17 @@ template <Extractor E, typename State>
 template <typename Sink>
 void FlowTracker<E, State>::Evict(Sink& sink) {
   SlotIndex oldest = kNoSlot;
-  for (RecencyRing& ring : rings_) {
-    const SlotIndex slot = ring.Oldest(RingFlows{*this});
+  const auto choose = [&](SlotIndex slot) {
     if (slot != kNoSlot &&
         (oldest == kNoSlot ||
          slab_[slot].head.idle_since < slab_[oldest].head.idle_since)) {
       oldest = slot;
     }
+  };
+  for (RecencyRing& ring : rings_) {
+    choose(ring.Oldest(RingFlows{*this}));
   }
+  choose(closed_.Front());
   End(oldest, ReasonFor(oldest, EndReason::kEvicted), sink);
 }
 
@@ -426,6 +430,36 @@ void FlowTracker<E, State>::CutInterval(SlotIndex slot, Timestamp now,
   entry.interval_start = now;
   ages_.Remove(slot);
   ages_.Append(slot);
+}
+
+// False: no more are allowed, and there may be some.
+template <Extractor E, typename State>
+template <typename Sink>
+bool FlowTracker<E, State>::SweepClosed(std::size_t& allowed, Sink& sink) {
+  const Timestamp cutoff = clock_ - config_.close_linger;
+  const RingFlows flows{*this};
+  std::array<SlotIndex, kBurst> room{};
+  for (;;) {
+    const std::span<const SlotIndex> slots = closed_.Due(cutoff, room);
+    for (const SlotIndex slot : slots) {
+      flows.Fetch(slot);
+      links_.Prefetch(slot);
+    }
+    for (const SlotIndex slot : slots) {
+      flows.FetchEnd(slot);
+      RecencyRing::PrefetchNeighbours(links_, slot);
+    }
+    for (const SlotIndex slot : slots) {
+      End(slot, ReasonFor(slot, EndReason::kIdleTimeout), sink);
+      --allowed;
+      if (allowed == 0) {
+        return false;
+      }
+    }
+    if (slots.size() < room.size()) {
+      return true;
+    }
+  }
 }
 
 // Ascends with `start`, so the oldest interval is the first to end.
@@ -488,7 +522,8 @@ bool FlowTracker<E, State>::Sweep(Timestamp now, Sink&& sink) {
           return allowed > 0;
         });
   }
-  sweep_unfinished_ = sweep_unfinished_ || !SweepActive(allowed, sink);
+  sweep_unfinished_ = sweep_unfinished_ || !SweepClosed(allowed, sink) ||
+                      !SweepActive(allowed, sink);
   return sweep_unfinished_;
 }
 
@@ -499,25 +534,17 @@ void FlowTracker<E, State>::Finish(Sink&& sink) {
     extractor_.ReleaseAll();
     TrackReady(sink);
   }
-  // Of who is gathered, the head is on its way.
-  const auto next_of = [&](SlotIndex at) {
-    slab_.Prefetch(at);
-    return ages_.Next(at);
+  const std::span<const SlotIndex> slots = ages_.All();
+  // Who comes so much later, or the last.
+  const auto ahead = [&](std::size_t at) {
+    return slots[std::min(at, slots.size() - 1)];
   };
-  SlotBatch batch;
-  SlotIndex next = batch.Gather(ages_.Front(), next_of);
-  while (!batch.Slots().empty()) {
-    for (const SlotIndex slot : batch.Slots()) {
-      FetchBody(slot);
-    }
-    SlotBatch behind;
-    for (const SlotIndex slot : batch.Slots()) {
-      next = behind.GatherOne(next, next_of, links_);
-      TellEnd(slot, ReasonFor(slot, EndReason::kShutdown), sink);
-      slab_.Destroy(slot);
-    }
-    next = behind.Gather(next, next_of);
-    batch = behind;
+  constexpr std::size_t kAhead = 16;
+  for (std::size_t at = 0; at < slots.size(); ++at) {
+    slab_.Prefetch(ahead(at + 2 * kAhead));
+    FetchBody(ahead(at + kAhead));
+    TellEnd(slots[at], ReasonFor(slots[at], EndReason::kShutdown), sink);
+    slab_.Destroy(slots[at]);
   }
   FreeAll();
 }
@@ -538,8 +565,7 @@ void FlowTracker<E, State>::SetConfig(const TrackerConfig& config,
   // It looks at every flow.
   if (config_.idle_timeout_tcp != before.idle_timeout_tcp ||
       config_.idle_timeout_udp != before.idle_timeout_udp ||
-      config_.idle_timeout_other != before.idle_timeout_other ||
-      config_.close_linger != before.close_linger) {
+      config_.idle_timeout_other != before.idle_timeout_other) {
     MakeRings();
   }
 }

@@ -46,6 +46,8 @@ void FlowTracker<E, State>::Grow(std::size_t max_flows) {
   Slab<Entry> entries(2 * max_flows);
   ExpiryArray links(2 * max_flows);
   FlowBodies bodies(max_flows);
+  SlotQueue ages(2 * max_flows, max_flows);
+  LingerQueue closed(max_flows);
   keys_.Grow(max_flows);
   contexts_.Grow(max_flows);
   rares_.Grow(max_flows);
@@ -56,10 +58,11 @@ void FlowTracker<E, State>::Grow(std::size_t max_flows) {
   std::swap(slab_, entries);
   std::swap(bodies_, bodies);
   std::swap(links_, links);
-  SlotIndex before = std::exchange(ages_, AgeList(links_)).Front();
+  std::swap(ages_, ages);
+  std::swap(closed_, closed);
   FreeSlots(max_flows);
   const std::optional<Suspect> suspect = suspect_;
-  for (; before != kNoSlot; before = links[before].age_next) {
+  for (const SlotIndex before : ages.All()) {
     const bool tcp = entries[before].head.IsTcp();
     const SlotIndex slot = TakeSlot(tcp);
     const Entry& entry = slab_.Construct(slot, std::move(entries[before]));
@@ -75,7 +78,11 @@ void FlowTracker<E, State>::Grow(std::size_t max_flows) {
     if (suspect && suspect->slot == before) {
       suspect_->slot = slot;
     }
+    links[before].ring_next = slot;  // where it went
   }
+  closed.ForEach([&](SlotIndex before, Timestamp since) {
+    closed_.Add(links[before].ring_next, since);
+  });
   MakeRings();
 }
 
@@ -103,17 +110,12 @@ Duration FlowTracker<E, State>::TimeoutOf(Ring ring) const {
       return config_.idle_timeout_udp;
     case kOtherRing:
       return config_.idle_timeout_other;
-    case kClosedRing:
-      return config_.close_linger;
   }
   return {};
 }
 
 template <Extractor E, typename State>
 auto FlowTracker<E, State>::RingOf(const FlowHead& head) -> Ring {
-  if (head.closed) {
-    return kClosedRing;
-  }
   switch (head.protocol) {
     case kTcp:
       return kTcpRing;
@@ -226,14 +228,20 @@ void FlowTracker<E, State>::ClearSuspect() {
     return;
   }
   Entry& entry = slab_[suspect.slot];
-  entry.head.idle_since = std::min(entry.head.idle_since, clock_);
+  const Timestamp before = std::exchange(
+      entry.head.idle_since, std::min(entry.head.idle_since, clock_));
   if (entry.interval_start > clock_) {
     entry.interval_start = clock_;
     ages_.Remove(suspect.slot);
     ages_.Append(suspect.slot);
   }
-  rings_[RingOf(entry.head)].Remove(suspect.slot);
-  FileInRing(suspect.slot);
+  if (entry.head.closed) {
+    closed_.Remove(suspect.slot, before);
+    closed_.Add(suspect.slot, entry.head.idle_since);
+  } else {
+    rings_[RingOf(entry.head)].Remove(suspect.slot);
+    FileInRing(suspect.slot);
+  }
 }
 
 template <Extractor E, typename State>
@@ -272,6 +280,9 @@ void FlowTracker<E, State>::Free(SlotIndex slot) {
     TcpConnection::ReturnBlocks(blocks_, rares_[entry.rare]);
     rares_.Return(entry.rare);
   }
+  if (entry.head.closed) {
+    closed_.Remove(slot, entry.head.idle_since);
+  }
   rings_[RingOf(entry.head)].Remove(slot);
   ages_.Remove(slot);
   index_.Erase(HashOf(slot), slot);
@@ -287,7 +298,8 @@ void FlowTracker<E, State>::FreeAll() {
   if (suspect_) {
     suspect_->slot = kNoSlot;
   }
-  ages_ = AgeList(links_);
+  ages_.Clear();
+  closed_.Clear();
   MakeRings();
   index_.Reserve(Capacity());
   keys_.ForgetAll();

@@ -22,7 +22,6 @@ namespace {
 using namespace std::chrono_literals;
 using testing::ElementsAre;
 using testing::IsEmpty;
-using tracker::AgeList;
 using tracker::Duration;
 using tracker::ExpiryArray;
 using tracker::kNoSlot;
@@ -44,6 +43,8 @@ class Ring {
   }
   // A packet: the ring is not told.
   void See(SlotIndex slot, Duration at) { seen_[slot] = kStart + at; }
+  // It is looked after elsewhere; the ring is not told either.
+  void Leave(SlotIndex slot) { left_.insert(slot); }
   void Remove(SlotIndex slot) {
     ring_.Remove(slot);
     seen_.erase(slot);
@@ -71,7 +72,7 @@ class Ring {
     }
     return due;
   }
-  SlotIndex Oldest() { return ring_.Oldest(OnlySeen{seen_}); }
+  SlotIndex Oldest() { return ring_.Oldest(OnlySeen{seen_, left_}); }
   [[nodiscard]] const std::map<SlotIndex, Timestamp>& Seen() const {
     return seen_;
   }
@@ -84,7 +85,11 @@ class Ring {
  private:
   struct OnlySeen {
     const std::map<SlotIndex, Timestamp>& seen;
+    const std::set<SlotIndex>& left;
 
+    [[nodiscard]] bool HasLeft(SlotIndex slot) const {
+      return left.contains(slot);
+    }
     [[nodiscard]] Timestamp LastSeen(SlotIndex slot) const {
       return seen.at(slot);
     }
@@ -93,6 +98,9 @@ class Ring {
   struct Flows {
     const Ring& ring;
 
+    [[nodiscard]] bool HasLeft(SlotIndex slot) const {
+      return ring.left_.contains(slot);
+    }
     void Fetch(SlotIndex slot) const { ring.fetched.insert(slot); }
     void FetchEnd(SlotIndex slot) const { ring.fetched_ends.insert(slot); }
     [[nodiscard]] Timestamp LastSeen(SlotIndex slot) const {
@@ -104,6 +112,7 @@ class Ring {
 
   ExpiryArray links_{kSlots};
   std::map<SlotIndex, Timestamp> seen_;
+  std::set<SlotIndex> left_;
   RecencyRing ring_;
 };
 
@@ -211,6 +220,49 @@ TEST(RecencyRing, RemovedSlotDoesNotExpire) {
   ring.Remove(2);
 
   EXPECT_THAT(ring.Advance(1s), ElementsAre(1, 3));
+}
+
+TEST(RecencyRing, SlotThatLeftDoesNotExpireAndIsNotAskedForAgain) {
+  Ring ring(60s);
+  ring.File(1, 1s);
+  ring.File(2, 1s);
+  ring.Leave(1);
+
+  EXPECT_THAT(ring.Advance(1s), ElementsAre(2));
+  ring.Advance(2s);
+  EXPECT_THAT(ring.fetched, IsEmpty());
+}
+
+TEST(RecencyRing, SlotThatLeftIsNotTheOldest) {
+  Ring ring(60s);
+  ring.File(1, 1s);
+  ring.File(2, 2s);
+  ring.Leave(1);
+
+  EXPECT_EQ(ring.Oldest(), 2U);
+}
+
+TEST(RecencyRing, OnlySlotThatLeftIsNotTheOldest) {
+  Ring ring(60s);
+  ring.File(1, 1s);
+  ring.Leave(1);
+
+  EXPECT_EQ(ring.Oldest(), kNoSlot);
+}
+
+TEST(RecencyRing, SlotThatLeftCanBeRemovedBeforeOrAfterTheRingHeardOfIt) {
+  Ring ring(60s);
+  for (SlotIndex slot = 1; slot <= 4; ++slot) {
+    ring.File(slot, 1s);
+  }
+  ring.Leave(2);
+  ring.Leave(3);
+
+  ring.Remove(2);
+  EXPECT_THAT(ring.Advance(1s), ElementsAre(1, 4));
+  ring.Remove(3);
+
+  EXPECT_EQ(ring.Oldest(), kNoSlot);
 }
 
 TEST(RecencyRing, CanBeUsedAgainWhenItWasEmpty) {
@@ -415,46 +467,6 @@ TEST_P(RecencyRingModel, OldestIsWithinATickOfTheLeastRecentlySeen) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Random, RecencyRingModel, testing::Range(1U, 11U));
-
-TEST(AgeList, KeepsTheOrderOfAppending) {
-  ExpiryArray links(8);
-  AgeList ages(links);
-
-  ages.Append(3);
-  ages.Append(1);
-  ages.Append(2);
-
-  EXPECT_EQ(ages.Front(), 3U);
-  EXPECT_EQ(ages.Next(3), 1U);
-  EXPECT_EQ(ages.Next(1), 2U);
-  EXPECT_EQ(ages.Next(2), kNoSlot);
-}
-
-TEST(AgeList, RemovesFromFrontMiddleAndEnd) {
-  ExpiryArray links(8);
-  AgeList ages(links);
-  ages.Append(1);
-  ages.Append(2);
-  ages.Append(3);
-  ages.Append(4);
-
-  ages.Remove(1);
-  ages.Remove(3);
-  ages.Remove(4);
-
-  EXPECT_EQ(ages.Front(), 2U);
-  EXPECT_EQ(ages.Next(2), kNoSlot);
-}
-
-TEST(AgeList, IsEmptyWhenAllAreRemoved) {
-  ExpiryArray links(8);
-  AgeList ages(links);
-  ages.Append(1);
-
-  ages.Remove(1);
-
-  EXPECT_EQ(ages.Front(), kNoSlot);
-}
 
 }  // namespace
 }  // namespace tests

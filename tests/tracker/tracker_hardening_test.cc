@@ -3,6 +3,7 @@
 // jump, keys that collide, sweeps that look at everything.
 #include <chrono>
 #include <cstdint>
+#include <vector>
 
 #include <gmock/gmock.h>
 
@@ -76,6 +77,65 @@ TEST(ClosedFlow, EndsFinAlthoughItsLastAckNeverComes) {
   flows.Sweep(301s);
 
   EXPECT_THAT(flows.sink.events.back(), "ended 1 fin");
+}
+
+TEST(ClosedFlow, LingersBeyondTheIdleTimeoutIfItIsToldTo) {
+  Observed<> flows({.idle_timeout_tcp = 10s, .close_linger = 60s});
+  flows.Track(ClientTcp(kRst, 1, 0), 0s);
+  flows.Take();
+
+  for (int second = 1; second < 60; ++second) {
+    flows.Sweep(std::chrono::seconds{second});
+  }
+  EXPECT_THAT(flows.Take(), IsEmpty());
+
+  flows.Sweep(60s);
+  EXPECT_THAT(flows.Take(), ElementsAre("ended 1 rst"));
+}
+
+TEST(ClosedFlow, KeepsItsLingerWhenTheTrackerGrows) {
+  Observed<> flows({.close_linger = 5s, .max_flows = 2});
+  flows.Track(Query(), 0s);
+  flows.Track(ClientTcp(kRst, 1, 0), 1s);
+  flows.Take();
+
+  flows.SetConfig({.close_linger = 5s, .max_flows = 1000});
+
+  flows.Sweep(6s - 1ns);
+  EXPECT_THAT(flows.Take(), IsEmpty());
+  flows.Sweep(6s);
+  EXPECT_THAT(flows.Take(), ElementsAre("ended 2 rst"));
+}
+
+TEST(ClosedFlow, OfATimeFarAheadLingersFromTheTrackersTime) {
+  Observed<> flows({.close_linger = 5s});
+  flows.Track(Query(), 0s);
+  flows.Track(ClientTcp(kRst, 1, 0), 1000h);
+  flows.Track(Query(), 1s);
+  flows.Take();
+
+  flows.Sweep(5s - 1ns);
+  EXPECT_THAT(flows.Take(), IsEmpty());
+  flows.Sweep(5s);
+  EXPECT_THAT(flows.Take(), ElementsAre("ended 2 rst"));
+}
+
+TEST(ClosedFlow, IsPushedOutBeforeThoseThatWereSeenLater) {
+  Observed<> flows({.close_linger = 1000s, .max_flows = 3});
+  flows.Track(Query(1001), 0s);
+  flows.Track(ClientTcp(kRst, 1, 0), 1s);
+  flows.Track(Query(1002), 2s);
+
+  flows.Track(Query(1003), 3s);
+  flows.Track(Query(1004), 4s);
+  flows.Track(Query(1005), 5s);
+
+  std::vector<EndReason> reasons;
+  for (const auto& ended : flows.Ended()) {
+    reasons.push_back(ended.reason);
+  }
+  EXPECT_THAT(reasons, ElementsAre(EndReason::kEvicted, EndReason::kRst,
+                                   EndReason::kEvicted));
 }
 
 TEST(ClosedFlow, EndsWithinItsLingerWhenTheTrackerFinishes) {

@@ -1,0 +1,83 @@
+// SPDX-License-Identifier: Apache-2.0
+// Slots in the order in which they came, of which any may leave.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+
+#include "tracker/flow_index.h"
+#include "tracker/pages.h"
+
+namespace tracker {
+
+// An array, and where in it each of them is. Who leaves, leaves a hole: no
+// neighbour hears of it, and whoever goes along the queue knows well ahead who
+// comes. The holes are closed when they are more than what they surround.
+class SlotQueue {
+ public:
+  SlotQueue() = default;
+  // For slots below `slots`, of which at most `most` are there at a time.
+  // Throws std::bad_alloc.
+  SlotQueue(std::size_t slots, std::size_t most)
+      : places_(2 * most + kFew), positions_(slots) {}
+
+  // The slot is not there, and will be the last one.
+  void Append(SlotIndex slot) {
+    if (end_ >= 2 * count_ + kFew) {
+      CloseHoles();
+    }
+    positions_[slot] = static_cast<Position>(end_);
+    places_[end_] = slot;
+    ++end_;
+    ++count_;
+  }
+  // The slot is there.
+  void Remove(SlotIndex slot) {
+    places_[positions_[slot]] = kNoSlot;
+    --count_;
+    while (begin_ < end_ && places_[begin_] == kNoSlot) {
+      ++begin_;
+    }
+  }
+  void Clear() { begin_ = end_ = count_ = 0; }
+
+  // The first, or kNoSlot.
+  [[nodiscard]] SlotIndex Front() const { return From(begin_); }
+  // Who comes behind a slot that is there, or kNoSlot.
+  [[nodiscard]] SlotIndex Next(SlotIndex slot) const {
+    return From(std::size_t{positions_[slot]} + 1);
+  }
+  // All of them, until the next Append().
+  std::span<const SlotIndex> All();
+
+  // What Remove() of the slot asks for is on its way: first where it is, and
+  // then, once that has come, its place.
+  [[gnu::always_inline]] void PrefetchPosition(SlotIndex slot) const {
+    positions_.Prefetch(slot);
+  }
+  [[gnu::always_inline]] void PrefetchPlace(SlotIndex slot) const {
+    places_.Prefetch(positions_[slot]);
+  }
+
+ private:
+  using Position = std::uint32_t;
+  // So many places are not worth being looked through.
+  static constexpr std::size_t kFew = 1024;
+
+  [[nodiscard]] SlotIndex From(std::size_t at) const {
+    while (at < end_ && places_[at] == kNoSlot) {
+      ++at;
+    }
+    return at < end_ ? places_[at] : kNoSlot;
+  }
+  void CloseHoles();
+
+  PageArray<SlotIndex> places_;
+  PageArray<Position> positions_;  // by slot
+  std::size_t begin_ = 0;          // before it there are only holes
+  std::size_t end_ = 0;
+  std::size_t count_ = 0;
+};
+
+}  // namespace tracker
