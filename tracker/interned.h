@@ -2,6 +2,7 @@
 // Values that many share, each kept once.
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <type_traits>
@@ -14,6 +15,7 @@ namespace tracker {
 
 // Each Take() gives a share, under a number that stands for the value until the
 // share is dropped. The hash is keyed: who is on the wire chooses the values.
+// T::Mixed() is a cheap one beside it, of 64 bits, of which the highest differ.
 template <typename T>
 class Interned {
  public:
@@ -22,7 +24,9 @@ class Interned {
 
   // Room for so many shares.
   Interned(std::size_t capacity, const KeyHasher& hasher)
-      : hasher_(hasher), shared_(capacity), index_(capacity) {}
+      : hasher_(hasher), shared_(capacity), index_(capacity) {
+    recent_.fill(kNoSlot);
+  }
   // Room for more; the numbers stay.
   void Grow(std::size_t capacity) {
     shared_.Grow(capacity);
@@ -35,28 +39,20 @@ class Interned {
   }
 
   // There is room.
-  Index Take(const T& value) {
-    // On a link between two routers, it is the same again and again.
-    if (last_ != kNoSlot && shared_[last_].value == value) {
-      ++shared_[last_].shares;
-      return last_;
+  [[gnu::always_inline]] Index Take(const T& value) {
+    // Between two routers, it is one of a few again and again.
+    const Index recent = recent_[PlaceOf(value)];
+    if (recent != kNoSlot && shared_[recent].value == value) {
+      ++shared_[recent].shares;
+      return recent;
     }
-    const std::uint64_t hash = hasher_(value);
-    Index at = index_.Find(
-        hash, [&](Index index) { return shared_[index].value == value; });
-    if (at == kNoSlot) {
-      at = shared_.Lend();
-      shared_[at].value = value;
-      index_.Insert(hash, at);
-    }
-    ++shared_[at].shares;
-    last_ = at;
-    return at;
+    return TakeAnother(value);
   }
   void Drop(Index at) {
     --shared_[at].shares;
     if (shared_[at].shares == 0) {
-      last_ = at == last_ ? kNoSlot : last_;
+      Index& recent = recent_[PlaceOf(shared_[at].value)];
+      recent = at == recent ? kNoSlot : recent;
       index_.Erase(hasher_(shared_[at].value), at);
       shared_.Return(at);
     }
@@ -69,7 +65,7 @@ class Interned {
   // No share is left.
   void Clear(std::size_t capacity) {
     shared_.Clear();
-    last_ = kNoSlot;
+    recent_.fill(kNoSlot);
     index_.Reserve(capacity);
   }
 
@@ -81,10 +77,33 @@ class Interned {
     std::uint32_t shares = 0;
   };
 
+  static constexpr unsigned kRecentBits = 8;
+
+  // In recent_. Whoever chose values that all have one place would gain nothing
+  // but that they are looked for.
+  static std::size_t PlaceOf(const T& value) {
+    return value.Mixed() >> (64 - kRecentBits);
+  }
+  // By value, so that it stays in registers where it is not called.
+  [[gnu::noinline]] Index TakeAnother(T value) {
+    const std::uint64_t hash = hasher_(value);
+    Index at = index_.Find(
+        hash, [&](Index index) { return shared_[index].value == value; });
+    if (at == kNoSlot) {
+      at = shared_.Lend();
+      shared_[at].value = value;
+      index_.Insert(hash, at);
+    }
+    ++shared_[at].shares;
+    recent_[PlaceOf(value)] = at;
+    return at;
+  }
+
   KeyHasher hasher_;
   Pool<Shared> shared_;
   FlowIndex index_;
-  Index last_ = kNoSlot;  // that was taken, and has a share
+  // Taken last of those with one place; they have a share. Or kNoSlot.
+  std::array<Index, 1 << kRecentBits> recent_;
 };
 
 }  // namespace tracker

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <array>
+#include <bit>
 #include <cstdint>
 #include <cstring>
 #include <utility>
@@ -44,6 +45,14 @@ class LinkContext {
     end = (end & kMacMask) | std::uint64_t{vlan_id} << kVlanAt;
   }
   void SwapSides() { std::swap(ends_[0], ends_[1]); }
+
+  // Two that differ in an address or a VLAN seldom have the same.
+  [[nodiscard]] std::uint64_t Mixed() const {
+    constexpr std::uint64_t kOdd = 0x9e3779b97f4a7c15;
+    return (std::rotr(ends_[0], 40) * 3 + std::rotr(ends_[1], 40) +
+            interface_) *
+           kOdd;
+  }
 
   bool operator==(const LinkContext& other) const {
     return ends_[0] == other.ends_[0] && ends_[1] == other.ends_[1] &&
