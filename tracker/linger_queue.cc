@@ -19,6 +19,17 @@ void LingerQueue::Add(SlotIndex slot, Timestamp closed) {
 }
 
 void LingerQueue::Remove(SlotIndex slot, Timestamp closed) {
+  PlaceOf(slot, closed).slot = kNoSlot;
+  --count_;
+  while (begin_ < end_ && places_[begin_].slot == kNoSlot) {
+    ++begin_;
+  }
+}
+
+LingerQueue::Place& LingerQueue::PlaceOf(SlotIndex slot, Timestamp closed) {
+  if (places_[begin_].slot == slot) {
+    return places_[begin_];
+  }
   const std::span<Place> places(&places_[begin_], end_ - begin_);
   auto place = std::lower_bound(
       places.begin(), places.end(), closed,
@@ -26,11 +37,7 @@ void LingerQueue::Remove(SlotIndex slot, Timestamp closed) {
   while (place->slot != slot) {
     ++place;
   }
-  place->slot = kNoSlot;
-  --count_;
-  while (begin_ < end_ && places_[begin_].slot == kNoSlot) {
-    ++begin_;
-  }
+  return *place;
 }
 
 std::span<const SlotIndex> LingerQueue::Due(Timestamp cutoff,

@@ -53,6 +53,8 @@ class LingerQueue {
   // So many places are not worth being looked through.
   static constexpr std::size_t kFew = 1024;
 
+  // Of a slot that is there.
+  Place& PlaceOf(SlotIndex slot, Timestamp closed);
   void CloseHoles();
 
   PageArray<Place> places_;
