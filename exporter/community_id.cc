@@ -13,6 +13,7 @@
 #define OPENSSL_API_COMPAT 10101
 #include <openssl/sha.h>
 
+#include "exporter/base64_letters.h"
 #include "tracker/address.h"
 #include "tracker/icmp.h"
 #include "tracker/packet.h"
@@ -22,9 +23,8 @@ namespace {
 
 using tracker::IpAddress;
 
-// Registers of 16 octets.
+// A register of 16 octets.
 using Pair [[gnu::vector_size(16)]] = std::uint64_t;
-using Octets [[gnu::vector_size(16)]] = std::int8_t;
 
 struct Endpoint {
   IpAddress address;
@@ -124,23 +124,6 @@ Digest Sha1(const Block& block) {
   return {state.h0, state.h1, state.h2, state.h3, state.h4};
 }
 
-// The low 48 bits as eight numbers of six, the highest first in memory.
-std::uint64_t Sixes(std::uint64_t bits) {
-  bits = (bits & 0xffffff000000) << 8 | (bits & 0xffffff);
-  bits = (bits & 0x00fff00000fff000) << 4 | (bits & 0x00000fff00000fff);
-  bits = (bits & 0x0fc00fc00fc00fc0) << 2 | (bits & 0x003f003f003f003f);
-  return __builtin_bswap64(bits);
-}
-
-// Sixteen letters of RFC 4648 section 4, of 48 bits each: every range of them
-// is a step from the one before.
-Octets LettersOf(std::uint64_t first, std::uint64_t second) {
-  const auto six = reinterpret_cast<Octets>(Pair{Sixes(first), Sixes(second)});
-  return six + 'A' + ((six > 25) & ('a' - 'Z' - 1)) +
-         ((six > 51) & ('0' - 'z' - 1)) + ((six > 61) & ('+' - '9' - 1)) +
-         ((six > 62) & ('/' - '+' - 1));
-}
-
 }  // namespace
 
 // "1:", and 160 bits as 27 letters, the last of which has four, and a filler.
@@ -148,16 +131,16 @@ Octets LettersOf(std::uint64_t first, std::uint64_t second) {
 // zero: what reads single octets of it would else have to wait, too.
 void AssignCommunityId(templates::FlowRecord& record) {
   using Text = decltype(record.community_id);
-  static_assert(sizeof(Text) == 2 * sizeof(Octets) &&
+  static_assert(sizeof(Text) == 2 * sizeof(Letters) &&
                 offsetof(Text, length) == 0 && offsetof(Text, octets) == 1);
   constexpr std::uint8_t kLength = 2 + 28;
-  constexpr Octets kBegin = {kLength - 'A', '1' - 'A', ':' - 'A'};
-  constexpr Octets kEnd = {0, 0, 0, 0, 0, 0, 0,         0,
-                           0, 0, 0, 0, 0, 0, '=' - 'A', 0 - 'A'};
+  constexpr Letters kBegin = {kLength - 'A', '1' - 'A', ':' - 'A'};
+  constexpr Letters kEnd = {0, 0, 0, 0, 0, 0, 0,         0,
+                            0, 0, 0, 0, 0, 0, '=' - 'A', 0 - 'A'};
   const auto [a, b, c, d, e] = Sha1(BlockFor(record));
-  const std::array<Octets, 2> text = {
-      LettersOf(a >> 2, a << 46 | b << 14 | c >> 18) + kBegin,
-      LettersOf(c << 30 | d >> 2, d << 46 | e << 14) + kEnd};
+  const std::array<Letters, 2> text = {
+      Base64Letters(a >> 2, a << 46 | b << 14 | c >> 18) + kBegin,
+      Base64Letters(c << 30 | d >> 2, d << 46 | e << 14) + kEnd};
   std::memcpy(static_cast<void*>(&record.community_id), text.data(),
               sizeof(text));
 }

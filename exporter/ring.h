@@ -89,7 +89,7 @@ class Ring {
  private:
   static constexpr std::size_t kBatch = 256;
   static constexpr std::size_t kGiveBack = 64;
-  static constexpr std::size_t kAhead = 4;
+  static constexpr std::size_t kAhead = 12;
   static constexpr std::size_t kLine = 64;
   enum Purpose : int { kToRead, kToWrite };
 
