@@ -83,6 +83,16 @@ class History {
     words_[0] = Code(side, letter);
     MarkSeen(side, letter);
   }
+  // "S" becomes "Sh". False, and nothing done: it is something else.
+  bool AnswerLoneSyn() {
+    if (words_[0] != Code(Side::kInitiator, 's') || words_[1] != 0 ||
+        Has(Side::kResponder, 's')) {
+      return false;
+    }
+    words_[0] |= Code(Side::kResponder, 'h') << kBits;
+    MarkSeen(Side::kResponder, 's');
+    return true;
+  }
   // Whether it was marked. Does not move when roles flip.
   [[nodiscard]] bool Has(Side side, char letter) const {
     return (seen_[static_cast<std::size_t>(side)] & Bit(letter)) != 0;

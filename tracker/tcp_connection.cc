@@ -346,14 +346,6 @@ std::uint32_t TcpConnection::FindGaps(const Party& me,
 // which packet was answered; the last one is the closest to the path.
 bool TcpConnection::TimeHandshake(Side side, const TcpSegment& segment,
                                   Timestamp time) {
-  const auto since_last_step = [&] {
-    constexpr std::int64_t kMost = 0xffffffff;
-    const auto micros =
-        std::chrono::floor<std::chrono::microseconds>(time - handshake_step_)
-            .count();
-    return static_cast<std::uint32_t>(
-        std::clamp<std::int64_t>(micros, 1, kMost));
-  };
   const bool syn = ControlBits(segment) == kSyn;
   if (HandshakeDone()) {
     return false;
@@ -368,14 +360,11 @@ bool TcpConnection::TimeHandshake(Side side, const TcpSegment& segment,
              Distance(segment.acknowledgment, ends_[0].start_sequence) > 0 &&
              initiator.handshake_begun) {
     if (handshake_server_time_ == 0) {
-      handshake_server_time_ = since_last_step();
+      handshake_server_time_ = SinceLastStep(time);
     }
     handshake_step_ = time;
   } else if (CompletesHandshake(side, segment)) {
-    initiator.handshake_done = true;
-    const std::uint32_t client_time =
-        handshake_server_time_ > 0 ? since_last_step() : 0;
-    handshake_step_ = Timestamp{std::chrono::microseconds{client_time}};
+    FinishHandshake(time);
     return true;
   }
   return false;

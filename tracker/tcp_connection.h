@@ -67,13 +67,15 @@ class TcpConnection {
   // Otherwise Add() would have done the same, and have had nothing to report.
   bool AddInOrder(Side side, const TcpSegment& segment, History& history);
 
+  // The same of the two that follow the SYN in most handshakes, and tell
+  // nothing else; only, Add() would have reported the second as `established`.
+  bool AddHandshake(Side side, const TcpSegment& segment, Timestamp time,
+                    History& history);
+
   // Add() of the usual first segment, TcpSegment::OnlyOpens() of the initiator,
   // but for its letter.
   void Open(std::uint32_t sequence, Timestamp time) {
-    ends_[0] = {.start_sequence = sequence,
-                .next_sequence = sequence + 1,
-                .acknowledged = sequence,
-                .delivered = sequence + 1};
+    ends_[0] = EndAtSyn(sequence);
     states_[0].Become(Endpoint::kSynSent);
     states_[0].handshake_begun = true;
     handshake_step_ = time;
@@ -128,6 +130,12 @@ class TcpConnection {
                                   // given up
     bool operator==(const End&) const = default;
   };
+  static End EndAtSyn(std::uint32_t sequence) {
+    return {.start_sequence = sequence,
+            .next_sequence = sequence + 1,
+            .acknowledged = sequence,
+            .delivered = sequence + 1};
+  }
   struct EndState {
     Endpoint now : 4 = Endpoint::kInactive;
     Endpoint previous : 4 = Endpoint::kInactive;
@@ -228,6 +236,15 @@ class TcpConnection {
     return states_[static_cast<std::size_t>(side)];
   }
   void SwapEnds(const RareLoan& rare);
+  // The usual SYN was seen, and no more; and no more than the answer to it.
+  [[nodiscard]] bool HasOnlySyn() const;
+  [[nodiscard]] bool HasOnlyAnswer() const;
+  // Of a side that has sent its SYN and no more.
+  [[nodiscard]] bool IsAtSyn(std::size_t index) const {
+    const End& end = ends_[index];
+    return end.next_sequence == end.start_sequence + 1 &&
+           end.delivered == end.next_sequence;
+  }
 
   // Nothing was added yet.
   [[nodiscard]] bool IsFresh() const {
@@ -252,6 +269,9 @@ class TcpConnection {
   static void ForgetBlocks(const Party& me, const Environment& environment);
   std::uint32_t FindGaps(const Party& me, const Environment& environment,
                          History& history);
+  // Microseconds, 1 at least.
+  [[nodiscard]] std::uint32_t SinceLastStep(Timestamp time) const;
+  void FinishHandshake(Timestamp time);
   bool TimeHandshake(Side side, const TcpSegment& segment, Timestamp time);
   void AdvanceState(Side side, const TcpSegment& segment);
   void FromInactive(Side side, const TcpSegment& segment);

@@ -274,6 +274,12 @@ Side FlowTracker<E, State>::AdvanceTcp(const Whole& flow,
                                        Timestamp time, Side side, Sink& sink) {
   Entry& entry = flow.entry;
   TcpConnection& connection = flow.Connection();
+  if constexpr (!WantsEstablished<Sink, Flow> &&
+                !WantsStateChange<Sink, Flow>) {
+    if (connection.AddHandshake(side, segment, time, entry.head.history)) {
+      return side;
+    }
+  }
   const TcpState before = connection.State();
   const auto outcome =
       connection.Add(side, segment, time, entry.head.history,

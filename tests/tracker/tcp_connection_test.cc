@@ -3,8 +3,13 @@
 // the traces follow its documentation of them.
 #include "tracker/tcp_connection.h"
 
+#include <chrono>
+#include <cstdint>
+#include <vector>
+
 #include <gtest/gtest.h>
 
+#include "tests/tracker/random_stream.h"
 #include "tests/tracker/trace.h"
 
 namespace tests {
@@ -451,7 +456,52 @@ TEST(TcpConnection, TakesAWholeTransferInOrderTheShortWay) {
   }
 
   EXPECT_EQ(trace.added_in_order, 20);
+  EXPECT_EQ(trace.added_in_handshake, 2);
   EXPECT_EQ(trace.Letters(), "ShADd");
+}
+
+// Segments that are nearly those of a handshake: the trace looks at each
+// whether the short ways lead elsewhere.
+TEST(TcpConnection, IsTheSameByTheShortWaysHoweverItBegins) {
+  const std::vector<int> kFlags = {kSyn, kSyn,        kSyn | kAck, kSyn | kAck,
+                                   kAck, kAck,        kAck | kPsh, kFin | kAck,
+                                   kRst, kRst | kAck, 0,           kSyn | kFin};
+  const std::vector<std::uint32_t> kClient = {1000, 1000, 1001,
+                                              1001, 999,  1101};
+  const std::vector<std::uint32_t> kServer = {5000, 5000, 5001, 5001, 0, 5101};
+  Random random(1);
+  int in_handshake = 0;
+  for (int round = 0; round < 20'000; ++round) {
+    Trace trace;
+    if (random.Percent(30)) {
+      trace.WithFlips();
+    }
+    const auto numbers = [&](const auto& own, const auto& peer) {
+      return Numbers{
+          .seq = random.Of(own),
+          .ack = random.Of(peer),
+          .length = random.Percent(80) ? 0 : random.Below(2) * 100,
+          .window = static_cast<std::uint16_t>(random.Percent(95) ? 1000 : 0)};
+    };
+    for (int step = 0; step < 8; ++step) {
+      trace.Later(std::chrono::milliseconds{random.Below(5)});
+      const int flags = random.Of(kFlags);
+      if (random.Percent(20)) {
+        trace.Client(flags, numbers(kClient, kServer));
+      } else if (random.Percent(20)) {
+        trace.Server(flags, numbers(kServer, kClient));
+      } else if (step == 0) {
+        trace.Client(kSyn, {.seq = 1000});
+      } else if (random.Percent(50)) {
+        trace.Server(kSyn | kAck, {.seq = 5000, .ack = 1001});
+      } else {
+        trace.Client(kAck, {.seq = 1001, .ack = 5001});
+      }
+    }
+    in_handshake += trace.added_in_handshake;
+  }
+
+  EXPECT_GT(in_handshake, 5'000);
 }
 
 }  // namespace

@@ -28,9 +28,8 @@ inline tracker::TcpSegment Segment(int flags, Numbers numbers) {
           .complete = true};
 }
 
-// Each segment is also tried the short way, which may not lead elsewhere. The
-// client of the handshakes
-// has the initial sequence 1000, the server 5000.
+// Each segment is also tried the short ways, which may not lead elsewhere. The
+// client of the handshakes has the initial sequence 1000, the server 5000.
 class Trace {
  public:
   Trace& Client(int flags, Numbers numbers) {
@@ -72,20 +71,32 @@ class Trace {
   int established = 0;
   int retransmitted = 0;      // of both sides
   std::uint64_t missing = 0;  // of both sides
-  int added_in_order = 0;     // for which the short way would have done
+  // For which a short way would have done.
+  int added_in_order = 0;
+  int added_in_handshake = 0;
 
  private:
   Trace& Add(tracker::Side side, const tracker::TcpSegment& segment) {
     tracker::TcpConnection in_order = connection;
     tracker::History letters = history;
     const bool is_in_order = in_order.AddInOrder(side, segment, letters);
+    tracker::TcpConnection in_handshake = connection;
+    tracker::History first_letters = history;
+    const bool is_in_handshake =
+        in_handshake.AddHandshake(side, segment, now_, first_letters);
     const auto outcome = connection.Add(side, segment, now_, history,
                                         {may_flip_, blocks_, rare_});
     if (is_in_order) {
       EXPECT_TRUE(in_order == connection && letters == history);
       EXPECT_TRUE(outcome == tracker::TcpConnection::Outcome{});
     }
+    if (is_in_handshake) {
+      EXPECT_TRUE(in_handshake == connection && first_letters == history);
+      EXPECT_TRUE(outcome == tracker::TcpConnection::Outcome{
+                                 .established = outcome.established});
+    }
     added_in_order += is_in_order ? 1 : 0;
+    added_in_handshake += is_in_handshake ? 1 : 0;
     if (outcome.flipped) {
       client_ = Other(client_);
     }
