@@ -72,6 +72,10 @@ class TcpConnection {
   bool AddHandshake(Side side, const TcpSegment& segment, Timestamp time,
                     History& history);
 
+  // The same of a FIN that is the next in order, and of what follows it from
+  // either side; Add() would have had nothing to report.
+  bool AddClose(Side side, const TcpSegment& segment, History& history);
+
   // Add() of the usual first segment, TcpSegment::OnlyOpens() of the initiator,
   // but for its letter.
   void Open(std::uint32_t sequence, Timestamp time) {
@@ -157,6 +161,16 @@ class TcpConnection {
       previous = now;
       now = next;
     }
+    // Nothing that it sent is missing or unknown; it goes on; or its FIN was
+    // the last of it.
+    [[nodiscard]] bool IsWholeAndOpen() const {
+      return now == Endpoint::kEstablished && !fin_seen && !has_blocks &&
+             !gaps_unknown && !fin_at_end && !rst_at_end;
+    }
+    [[nodiscard]] bool IsWholeAndClosed() const {
+      return now == Endpoint::kClosed && fin_seen && !has_blocks &&
+             !gaps_unknown && fin_at_end && !rst_at_end;
+    }
   };
   // Both, and the side they are of.
   struct Party {
@@ -239,6 +253,8 @@ class TcpConnection {
   // The usual SYN was seen, and no more; and no more than the answer to it.
   [[nodiscard]] bool HasOnlySyn() const;
   [[nodiscard]] bool HasOnlyAnswer() const;
+  // What the other side can acknowledge of what was seen.
+  [[nodiscard]] std::uint32_t MostAcknowledged(std::size_t index) const;
   // Of a side that has sent its SYN and no more.
   [[nodiscard]] bool IsAtSyn(std::size_t index) const {
     const End& end = ends_[index];

@@ -276,7 +276,9 @@ Side FlowTracker<E, State>::AdvanceTcp(const Whole& flow,
   TcpConnection& connection = flow.Connection();
   if constexpr (!WantsEstablished<Sink, Flow> &&
                 !WantsStateChange<Sink, Flow>) {
-    if (connection.AddHandshake(side, segment, time, entry.head.history)) {
+    History& history = entry.head.history;
+    if (connection.AddHandshake(side, segment, time, history) ||
+        connection.AddClose(side, segment, history)) {
       return side;
     }
   }

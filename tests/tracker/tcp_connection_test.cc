@@ -460,38 +460,74 @@ TEST(TcpConnection, TakesAWholeTransferInOrderTheShortWay) {
   EXPECT_EQ(trace.Letters(), "ShADd");
 }
 
-// Segments that are nearly those of a handshake: the trace looks at each
-// whether the short ways lead elsewhere.
+TEST(TcpConnection, TakesAWholeCloseTheShortWay) {
+  Trace trace;
+  trace.Handshake()
+      .Client(kFin | kAck, {.seq = 1001, .ack = 5001, .length = 100})
+      .Server(kAck, {.seq = 5001, .ack = 1102})
+      .Server(kAck, {.seq = 5001, .ack = 1102, .length = 100})
+      .Server(kFin | kAck, {.seq = 5101, .ack = 1102})
+      .Client(kAck, {.seq = 1102, .ack = 5102});
+
+  EXPECT_EQ(trace.added_in_close, 5);
+  EXPECT_EQ(trace.Letters(), "ShAFadf");
+  EXPECT_EQ(trace.Zeek(), "SF");
+}
+
+// Segments that are nearly those of a usual connection: the trace looks at
+// each whether the short ways lead elsewhere.
+class AlmostUsual {
+ public:
+  explicit AlmostUsual(std::uint64_t seed) : random_(seed) {}
+
+  // One that hardly belongs to the connection.
+  void AddStranger(Trace& trace) {
+    const int flags = random_.Of(kFlags);
+    if (random_.Percent(50)) {
+      trace.Client(flags, Choose(kClient, kServer));
+    } else {
+      trace.Server(flags, Choose(kServer, kClient));
+    }
+  }
+  void MayFlip(Trace& trace) {
+    if (random_.Percent(30)) {
+      trace.WithFlips();
+    }
+  }
+  Random& Chance() { return random_; }
+
+ private:
+  [[nodiscard]] Numbers Choose(const std::vector<std::uint32_t>& own,
+                               const std::vector<std::uint32_t>& peer) {
+    return {
+        .seq = random_.Of(own),
+        .ack = random_.Of(peer),
+        .length = random_.Percent(80) ? 0 : 100U,
+        .window = static_cast<std::uint16_t>(random_.Percent(95) ? 1000 : 0)};
+  }
+
+  const std::vector<int> kFlags = {kSyn, kSyn | kAck, kAck,        kAck,
+                                   kFin, kFin | kAck, kAck | kPsh, kRst | kAck,
+                                   kRst, 0,           kSyn | kFin};
+  const std::vector<std::uint32_t> kClient = {999,  1000, 1001, 1001,
+                                              1002, 1101, 1102, 0};
+  const std::vector<std::uint32_t> kServer = {4999, 5000, 5001, 5001,
+                                              5002, 5101, 5102, 0};
+  Random random_;
+};
+
 TEST(TcpConnection, IsTheSameByTheShortWaysHoweverItBegins) {
-  const std::vector<int> kFlags = {kSyn, kSyn,        kSyn | kAck, kSyn | kAck,
-                                   kAck, kAck,        kAck | kPsh, kFin | kAck,
-                                   kRst, kRst | kAck, 0,           kSyn | kFin};
-  const std::vector<std::uint32_t> kClient = {1000, 1000, 1001,
-                                              1001, 999,  1101};
-  const std::vector<std::uint32_t> kServer = {5000, 5000, 5001, 5001, 0, 5101};
-  Random random(1);
+  AlmostUsual segments(1);
+  Random& random = segments.Chance();
   int in_handshake = 0;
   for (int round = 0; round < 20'000; ++round) {
     Trace trace;
-    if (random.Percent(30)) {
-      trace.WithFlips();
-    }
-    const auto numbers = [&](const auto& own, const auto& peer) {
-      return Numbers{
-          .seq = random.Of(own),
-          .ack = random.Of(peer),
-          .length = random.Percent(80) ? 0 : random.Below(2) * 100,
-          .window = static_cast<std::uint16_t>(random.Percent(95) ? 1000 : 0)};
-    };
-    for (int step = 0; step < 8; ++step) {
+    segments.MayFlip(trace);
+    trace.Client(kSyn, {.seq = 1000});
+    for (int step = 0; step < 7; ++step) {
       trace.Later(std::chrono::milliseconds{random.Below(5)});
-      const int flags = random.Of(kFlags);
-      if (random.Percent(20)) {
-        trace.Client(flags, numbers(kClient, kServer));
-      } else if (random.Percent(20)) {
-        trace.Server(flags, numbers(kServer, kClient));
-      } else if (step == 0) {
-        trace.Client(kSyn, {.seq = 1000});
+      if (random.Percent(35)) {
+        segments.AddStranger(trace);
       } else if (random.Percent(50)) {
         trace.Server(kSyn | kAck, {.seq = 5000, .ack = 1001});
       } else {
@@ -502,6 +538,36 @@ TEST(TcpConnection, IsTheSameByTheShortWaysHoweverItBegins) {
   }
 
   EXPECT_GT(in_handshake, 5'000);
+}
+
+TEST(TcpConnection, IsTheSameByTheShortWaysHoweverItEnds) {
+  AlmostUsual segments(2);
+  Random& random = segments.Chance();
+  int in_close = 0;
+  for (int round = 0; round < 20'000; ++round) {
+    Trace trace;
+    segments.MayFlip(trace);
+    trace.Handshake();
+    std::uint32_t client = 1001;
+    std::uint32_t server = 5001;
+    for (int step = 0; step < 10; ++step) {
+      const std::uint32_t length = random.Percent(70) ? 0 : 100;
+      const bool fin = random.Percent(20);
+      const int flags = fin ? kFin | kAck : +kAck;
+      if (random.Percent(15)) {
+        segments.AddStranger(trace);
+      } else if (random.Percent(50)) {
+        trace.Client(flags, {.seq = client, .ack = server, .length = length});
+        client += length + (fin ? 1 : 0);
+      } else {
+        trace.Server(flags, {.seq = server, .ack = client, .length = length});
+        server += length + (fin ? 1 : 0);
+      }
+    }
+    in_close += trace.added_in_close;
+  }
+
+  EXPECT_GT(in_close, 20'000);
 }
 
 }  // namespace

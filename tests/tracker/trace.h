@@ -74,6 +74,7 @@ class Trace {
   // For which a short way would have done.
   int added_in_order = 0;
   int added_in_handshake = 0;
+  int added_in_close = 0;
 
  private:
   Trace& Add(tracker::Side side, const tracker::TcpSegment& segment) {
@@ -84,6 +85,9 @@ class Trace {
     tracker::History first_letters = history;
     const bool is_in_handshake =
         in_handshake.AddHandshake(side, segment, now_, first_letters);
+    tracker::TcpConnection in_close = connection;
+    tracker::History last_letters = history;
+    const bool is_in_close = in_close.AddClose(side, segment, last_letters);
     const auto outcome = connection.Add(side, segment, now_, history,
                                         {may_flip_, blocks_, rare_});
     if (is_in_order) {
@@ -95,8 +99,13 @@ class Trace {
       EXPECT_TRUE(outcome == tracker::TcpConnection::Outcome{
                                  .established = outcome.established});
     }
+    if (is_in_close) {
+      EXPECT_TRUE(in_close == connection && last_letters == history);
+      EXPECT_TRUE(outcome == tracker::TcpConnection::Outcome{});
+    }
     added_in_order += is_in_order ? 1 : 0;
     added_in_handshake += is_in_handshake ? 1 : 0;
+    added_in_close += is_in_close ? 1 : 0;
     if (outcome.flipped) {
       client_ = Other(client_);
     }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The usual handshake, which most connections have, the short way; and its
-// time.
+// The usual handshake and the usual close, which most connections have, the
+// short way.
 #include <algorithm>
 #include <chrono>
 
@@ -69,6 +69,48 @@ bool TcpConnection::AddHandshake(Side side, const TcpSegment& segment,
   }
   FinishHandshake(time);
   ends_[1].acknowledged = segment.acknowledgment;
+  return true;
+}
+
+// FIN takes a number behind the octets, and is acknowledged with them.
+std::uint32_t TcpConnection::MostAcknowledged(std::size_t index) const {
+  const End& end = ends_[index];
+  const bool all_before_fin =
+      states_[index].fin_at_end && end.delivered + 1 == end.next_sequence;
+  return end.delivered + (all_before_fin ? 1 : 0);
+}
+
+bool TcpConnection::AddClose(Side side, const TcpSegment& segment,
+                             History& history) {
+  const Party me = At(side);
+  End& peer = ends_[1 - me.Index()];
+  const bool fin = (segment.flags & kFin) != 0;
+  const bool moves = fin || segment.payload_octets > 0;
+  if ((segment.flags & (kSyn | kRst | kAck)) != kAck || segment.continuation ||
+      segment.window == 0 || segment.sequence != me.end.next_sequence ||
+      segment.acknowledgment == 0 || !HandshakeDone() ||
+      !(me.state.IsWholeAndOpen() ? me.end.delivered == me.end.next_sequence
+                                  : me.state.IsWholeAndClosed() && !moves) ||
+      !(states_[1 - me.Index()].IsWholeAndOpen() ||
+        states_[1 - me.Index()].IsWholeAndClosed()) ||
+      Distance(segment.acknowledgment, peer.acknowledged) < 0 ||
+      Distance(segment.acknowledgment, MostAcknowledged(1 - me.Index())) > 0) {
+    return false;
+  }
+  const char letter = fin ? 'f' : moves ? 'd' : 'a';
+  if ((fin && history.Has(side, 'f')) || !history.AddOnceIfRoom(side, letter)) {
+    return false;
+  }
+  if (moves) {
+    me.end.delivered = segment.sequence + segment.payload_octets;
+    me.AdvanceTo(me.end.delivered + (fin ? 1 : 0));
+  }
+  if (fin) {
+    me.state.fin_seen = true;
+    me.state.fin_at_end = true;
+    me.state.Become(Endpoint::kClosed);
+  }
+  peer.acknowledged = segment.acknowledgment;
   return true;
 }
 
