@@ -256,7 +256,7 @@ class FlowTracker {
     [[gnu::always_inline]] void FetchEnd(SlotIndex slot) const {
       tracker.ages_.PrefetchPlace(slot);
       tracker.FetchBody(slot);
-      tracker.index_.Prefetch(tracker.HashOf(slot));
+      tracker.index_.PrefetchToErase(tracker.HashOf(slot));
     }
   };
   void FileInRing(SlotIndex slot);

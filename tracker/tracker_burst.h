@@ -39,6 +39,7 @@ void FlowTracker<E, State>::LookUp(Item& item, NewFlows& new_flows) {
   const std::size_t slot = SlotsOf(tcp).Next(before);
   slab_.Prefetch(slot);
   links_.Prefetch(slot);
+  ages_.PrefetchPosition(static_cast<SlotIndex>(slot));
   ++before;
 }
 
