@@ -9,6 +9,13 @@ std::span<const SlotIndex> SlotQueue::All() {
                    : std::span<const SlotIndex>(&places_[0], end_);
 }
 
+void SlotQueue::Clear() {
+  for (std::size_t at = begin_; at < end_; ++at) {
+    places_[at] = kNoSlot;
+  }
+  begin_ = end_ = count_ = 0;
+}
+
 // No branch: who has left is anybody's guess. A hole is written, too, and then
 // again by who comes behind it.
 void SlotQueue::CloseHoles() {

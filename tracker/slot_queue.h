@@ -40,13 +40,17 @@ class SlotQueue {
       ++begin_;
     }
   }
-  void Clear() { begin_ = end_ = count_ = 0; }
+  void Clear();
 
   // The first, or kNoSlot.
   [[nodiscard]] SlotIndex Front() const { return From(begin_); }
   // Who comes behind a slot that is there, or kNoSlot.
   [[nodiscard]] SlotIndex Next(SlotIndex slot) const {
     return From(std::size_t{positions_[slot]} + 1);
+  }
+  // Of any slot.
+  [[nodiscard]] bool Has(SlotIndex slot) const {
+    return places_[positions_[slot]] == slot;
   }
   // All of them, until the next Append().
   std::span<const SlotIndex> All();

@@ -192,6 +192,8 @@ class TcpConnection {
     [[nodiscard]] std::uint32_t LastRst(const RareStats& rare) const;
     // Where the stream ends; the FIN was seen.
     [[nodiscard]] std::uint32_t StreamEnd(const RareStats& rare) const;
+    // What the peer can acknowledge of what was seen.
+    [[nodiscard]] std::uint32_t MostAcknowledged() const;
     // The end of what was sent is about to be another.
     void KeepPositions(const RareLoan& rare) const;
   };
@@ -253,8 +255,6 @@ class TcpConnection {
   // The usual SYN was seen, and no more; and no more than the answer to it.
   [[nodiscard]] bool HasOnlySyn() const;
   [[nodiscard]] bool HasOnlyAnswer() const;
-  // What the other side can acknowledge of what was seen.
-  [[nodiscard]] std::uint32_t MostAcknowledged(std::size_t index) const;
   // Of a side that has sent its SYN and no more.
   [[nodiscard]] bool IsAtSyn(std::size_t index) const {
     const End& end = ends_[index];

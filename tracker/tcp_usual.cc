@@ -73,28 +73,28 @@ bool TcpConnection::AddHandshake(Side side, const TcpSegment& segment,
 }
 
 // FIN takes a number behind the octets, and is acknowledged with them.
-std::uint32_t TcpConnection::MostAcknowledged(std::size_t index) const {
-  const End& end = ends_[index];
+std::uint32_t TcpConnection::Party::MostAcknowledged() const {
   const bool all_before_fin =
-      states_[index].fin_at_end && end.delivered + 1 == end.next_sequence;
+      state.fin_at_end && end.delivered + 1 == end.next_sequence;
   return end.delivered + (all_before_fin ? 1 : 0);
 }
 
 bool TcpConnection::AddClose(Side side, const TcpSegment& segment,
                              History& history) {
   const Party me = At(side);
-  End& peer = ends_[1 - me.Index()];
+  const Party peer = At(Other(side));
   const bool fin = (segment.flags & kFin) != 0;
   const bool moves = fin || segment.payload_octets > 0;
+  const bool can_send =
+      me.state.IsWholeAndOpen() && me.end.delivered == me.end.next_sequence;
+  const bool can_acknowledge = me.state.IsWholeAndClosed() && !moves;
   if ((segment.flags & (kSyn | kRst | kAck)) != kAck || segment.continuation ||
       segment.window == 0 || segment.sequence != me.end.next_sequence ||
       segment.acknowledgment == 0 || !HandshakeDone() ||
-      !(me.state.IsWholeAndOpen() ? me.end.delivered == me.end.next_sequence
-                                  : me.state.IsWholeAndClosed() && !moves) ||
-      !(states_[1 - me.Index()].IsWholeAndOpen() ||
-        states_[1 - me.Index()].IsWholeAndClosed()) ||
-      Distance(segment.acknowledgment, peer.acknowledged) < 0 ||
-      Distance(segment.acknowledgment, MostAcknowledged(1 - me.Index())) > 0) {
+      !(can_send || can_acknowledge) ||
+      !(peer.state.IsWholeAndOpen() || peer.state.IsWholeAndClosed()) ||
+      Distance(segment.acknowledgment, peer.end.acknowledged) < 0 ||
+      Distance(segment.acknowledgment, peer.MostAcknowledged()) > 0) {
     return false;
   }
   const char letter = fin ? 'f' : moves ? 'd' : 'a';
@@ -110,7 +110,7 @@ bool TcpConnection::AddClose(Side side, const TcpSegment& segment,
     me.state.fin_at_end = true;
     me.state.Become(Endpoint::kClosed);
   }
-  peer.acknowledged = segment.acknowledgment;
+  peer.end.acknowledged = segment.acknowledgment;
   return true;
 }
 

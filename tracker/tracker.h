@@ -348,6 +348,21 @@ class FlowTracker {
   [[nodiscard]] bool IsOver(Timestamp start, Timestamp now) const {
     return now - start >= shortest_interval_ && now >= IntervalEnd(start);
   }
+  void FileAsClosed(SlotIndex slot);
+  static std::uint32_t LowHalf(std::uint64_t id) {
+    return static_cast<std::uint32_t>(id);
+  }
+  // Whether the flow that closed then is still there.
+  [[nodiscard]] auto IsStillClosed() const {
+    return [this](const LingerQueue::Closed& closed) {
+      if (!ages_.Has(closed.slot)) {
+        return false;
+      }
+      const FlowHead& head = slab_[closed.slot].head;
+      return head.closed && head.idle_since == closed.since &&
+             LowHalf(head.id) == closed.id;
+    };
+  }
   template <typename Sink>
   bool SweepClosed(std::size_t& allowed, Sink& sink);
   template <typename Sink>

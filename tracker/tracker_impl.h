@@ -360,7 +360,7 @@ void FlowTracker<E, State>::CloseIfOver(const Whole& flow, Timestamp now,
     // Its ring hears of it when it asks.
     head.closed = true;
     head.idle_since = now;
-    closed_.Add(slot, now);
+    FileAsClosed(slot);
   } else if (connection.OverAndAcknowledged()) {
     End(slot, ReasonFor(slot, EndReason::kFin), sink);
   }
@@ -410,7 +410,12 @@ void FlowTracker<E, State>::Evict(Sink& sink) {
   for (RecencyRing& ring : rings_) {
     choose(ring.Oldest(RingFlows{*this}));
   }
-  choose(closed_.Front());
+  while (!closed_.All().empty() && !IsStillClosed()(closed_.All().front())) {
+    closed_.DropFirst();
+  }
+  if (!closed_.All().empty()) {
+    choose(closed_.All().front().slot);
+  }
   End(oldest, ReasonFor(oldest, EndReason::kEvicted), sink);
 }
 
@@ -446,25 +451,30 @@ template <typename Sink>
 bool FlowTracker<E, State>::SweepClosed(std::size_t& allowed, Sink& sink) {
   const Timestamp cutoff = clock_ - config_.close_linger;
   const RingFlows flows{*this};
-  std::array<SlotIndex, kBurst> room{};
   for (;;) {
-    const std::span<const SlotIndex> slots = closed_.Due(cutoff, room);
-    for (const SlotIndex slot : slots) {
-      flows.Fetch(slot);
-      links_.Prefetch(slot);
+    const auto due = closed_.Due(cutoff, kBurst);
+    for (const LingerQueue::Closed& closed : due) {
+      flows.Fetch(closed.slot);
+      links_.Prefetch(closed.slot);
     }
-    for (const SlotIndex slot : slots) {
-      flows.FetchEnd(slot);
-      RecencyRing::PrefetchNeighbours(links_, slot);
+    for (const LingerQueue::Closed& closed : due) {
+      if (IsStillClosed()(closed)) {
+        flows.FetchEnd(closed.slot);
+        RecencyRing::PrefetchNeighbours(links_, closed.slot);
+      }
     }
-    for (const SlotIndex slot : slots) {
-      End(slot, ReasonFor(slot, EndReason::kIdleTimeout), sink);
+    for (const LingerQueue::Closed& closed : due) {
+      closed_.DropFirst();
+      if (!IsStillClosed()(closed)) {
+        continue;
+      }
+      End(closed.slot, ReasonFor(closed.slot, EndReason::kIdleTimeout), sink);
       --allowed;
       if (allowed == 0) {
         return false;
       }
     }
-    if (slots.size() < room.size()) {
+    if (due.size() < kBurst) {
       return true;
     }
   }

@@ -55,6 +55,7 @@ void FlowTracker<E, State>::Grow(std::size_t max_flows) {
   other_slots_.Reserve(max_flows);
   index_.Reserve(max_flows);
 
+  closed_.Keep(IsStillClosed());
   std::swap(slab_, entries);
   std::swap(bodies_, bodies);
   std::swap(links_, links);
@@ -80,9 +81,9 @@ void FlowTracker<E, State>::Grow(std::size_t max_flows) {
     }
     links[before].ring_next = slot;  // where it went
   }
-  closed.ForEach([&](SlotIndex before, Timestamp since) {
-    closed_.Add(links[before].ring_next, since);
-  });
+  for (const LingerQueue::Closed& before : closed.All()) {
+    FileAsClosed(links[before.slot].ring_next);
+  }
   MakeRings();
 }
 
@@ -187,6 +188,12 @@ void FlowTracker<E, State>::FileInRing(SlotIndex slot) {
   rings_[RingOf(head)].File(slot, head.idle_since);
 }
 
+template <Extractor E, typename State>
+void FlowTracker<E, State>::FileAsClosed(SlotIndex slot) {
+  const FlowHead& head = slab_[slot].head;
+  closed_.Add({head.idle_since, slot, LowHalf(head.id)}, IsStillClosed());
+}
+
 // A step this large is believed when two packets in a row agree on it. A quiet
 // capture loses nothing by that: its flows look at their own packets' times.
 template <Extractor E, typename State>
@@ -228,19 +235,18 @@ void FlowTracker<E, State>::ClearSuspect() {
     return;
   }
   Entry& entry = slab_[suspect.slot];
-  const Timestamp before = std::exchange(
-      entry.head.idle_since, std::min(entry.head.idle_since, clock_));
+  const bool ahead = entry.head.idle_since > clock_;
+  entry.head.idle_since = std::min(entry.head.idle_since, clock_);
   if (entry.interval_start > clock_) {
     entry.interval_start = clock_;
     ages_.Remove(suspect.slot);
     ages_.Append(suspect.slot);
   }
-  if (entry.head.closed) {
-    closed_.Remove(suspect.slot, before);
-    closed_.Add(suspect.slot, entry.head.idle_since);
-  } else {
+  if (!entry.head.closed) {
     rings_[RingOf(entry.head)].Remove(suspect.slot);
     FileInRing(suspect.slot);
+  } else if (ahead) {
+    FileAsClosed(suspect.slot);
   }
 }
 
@@ -279,9 +285,6 @@ void FlowTracker<E, State>::Free(SlotIndex slot) {
   if (entry.HasRare()) {
     TcpConnection::ReturnBlocks(blocks_, rares_[entry.rare]);
     rares_.Return(entry.rare);
-  }
-  if (entry.head.closed) {
-    closed_.Remove(slot, entry.head.idle_since);
   }
   rings_[RingOf(entry.head)].Remove(slot);
   ages_.Remove(slot);

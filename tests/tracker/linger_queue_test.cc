@@ -2,10 +2,10 @@
 #include "tracker/linger_queue.h"
 
 #include <algorithm>
-#include <array>
 #include <chrono>
 #include <cstdint>
 #include <random>
+#include <set>
 #include <span>
 #include <utility>
 #include <vector>
@@ -18,104 +18,122 @@ namespace {
 using namespace std::chrono_literals;
 using testing::ElementsAre;
 using testing::IsEmpty;
-using tracker::kNoSlot;
 using tracker::LingerQueue;
 using tracker::SlotIndex;
 using tracker::Timestamp;
 
 constexpr Timestamp kStart{std::chrono::seconds{1767225600}};
+constexpr auto kEveryone = [](const LingerQueue::Closed&) { return true; };
 
-std::vector<SlotIndex> Due(const LingerQueue& queue, tracker::Duration cutoff,
-                           std::size_t most = 1000) {
-  std::vector<SlotIndex> room(most);
-  const auto due = queue.Due(kStart + cutoff, room);
-  return {due.begin(), due.end()};
+std::vector<SlotIndex> SlotsOf(std::span<const LingerQueue::Closed> closed) {
+  std::vector<SlotIndex> slots;
+  for (const LingerQueue::Closed& one : closed) {
+    slots.push_back(one.slot);
+  }
+  return slots;
 }
+
+// Of which nobody has left.
+class Queue {
+ public:
+  Queue& Add(SlotIndex slot, tracker::Duration since) {
+    queue.Add({kStart + since, slot, slot}, kEveryone);
+    return *this;
+  }
+  [[nodiscard]] std::vector<SlotIndex> Due(tracker::Duration cutoff,
+                                           std::size_t most = 1000) const {
+    return SlotsOf(queue.Due(kStart + cutoff, most));
+  }
+
+  LingerQueue queue{8};
+};
 
 TEST(LingerQueue, WhoClosedAtTheCutoffOrBeforeIsDueInThatOrder) {
-  LingerQueue queue(8);
-  queue.Add(3, kStart + 1s);
-  queue.Add(1, kStart + 2s);
-  queue.Add(2, kStart + 3s);
+  Queue queue;
+  queue.Add(3, 1s).Add(1, 2s).Add(2, 3s);
 
-  EXPECT_THAT(Due(queue, 1s - 1ns), IsEmpty());
-  EXPECT_THAT(Due(queue, 2s), ElementsAre(3, 1));
-  EXPECT_EQ(queue.Front(), 3U);
+  EXPECT_THAT(queue.Due(1s - 1ns), IsEmpty());
+  EXPECT_THAT(queue.Due(2s), ElementsAre(3, 1));
+  EXPECT_THAT(SlotsOf(queue.queue.All()), ElementsAre(3, 1, 2));
 }
 
-TEST(LingerQueue, NoMoreAreDueThanThereIsRoomFor) {
-  LingerQueue queue(8);
-  queue.Add(3, kStart);
-  queue.Add(1, kStart);
-  queue.Add(2, kStart);
+TEST(LingerQueue, NoMoreAreDueThanAreAskedFor) {
+  Queue queue;
+  queue.Add(3, 0s).Add(1, 0s).Add(2, 0s);
 
-  EXPECT_THAT(Due(queue, 1s, 2), ElementsAre(3, 1));
+  EXPECT_THAT(queue.Due(1s, 2), ElementsAre(3, 1));
 }
 
 TEST(LingerQueue, WhoClosedBeforeTheOthersComesBeforeThem) {
-  LingerQueue queue(8);
-  queue.Add(1, kStart + 1s);
-  queue.Add(2, kStart + 1000s);
+  Queue queue;
+  queue.Add(1, 1s).Add(2, 1000s).Add(3, 2s);
 
-  queue.Add(3, kStart + 2s);
-
-  EXPECT_THAT(Due(queue, 2s), ElementsAre(1, 3));
-  EXPECT_THAT(Due(queue, 1000s), ElementsAre(1, 3, 2));
+  EXPECT_THAT(queue.Due(2s), ElementsAre(1, 3));
+  EXPECT_THAT(queue.Due(1000s), ElementsAre(1, 3, 2));
 }
 
-TEST(LingerQueue, LosesWhoIsRemovedAmongThoseOfOneTime) {
-  LingerQueue queue(8);
-  for (SlotIndex slot = 1; slot <= 5; ++slot) {
-    queue.Add(slot, kStart);
+TEST(LingerQueue, IsEmptyWhenAllWereDropped) {
+  Queue queue;
+  queue.Add(1, 0s);
+
+  queue.queue.DropFirst();
+
+  EXPECT_THAT(queue.queue.All(), IsEmpty());
+  EXPECT_THAT(queue.Due(1s), IsEmpty());
+}
+
+TEST(LingerQueue, KeepsWhoIsStillThere) {
+  Queue queue;
+  queue.Add(1, 1s).Add(2, 2s).Add(3, 3s);
+
+  queue.queue.Keep(
+      [](const LingerQueue::Closed& closed) { return closed.slot != 2; });
+
+  EXPECT_THAT(queue.Due(3s), ElementsAre(1, 3));
+}
+
+// Any number of them, as long as not too many are still there.
+TEST(LingerQueue, HasRoomForThoseThatAreStillThere) {
+  Queue queue;
+  const auto is_last = [](SlotIndex last) {
+    return [last](const LingerQueue::Closed& closed) {
+      return closed.slot + 8 > last;
+    };
+  };
+  for (SlotIndex slot = 0; slot < 100'000; ++slot) {
+    queue.queue.Add({kStart, slot, slot}, is_last(slot));
   }
 
-  queue.Remove(1, kStart);
-  queue.Remove(3, kStart);
-  queue.Remove(5, kStart);
+  queue.queue.Keep(is_last(99'999));
 
-  EXPECT_EQ(queue.Front(), 2U);
-  EXPECT_THAT(Due(queue, 0s), ElementsAre(2, 4));
-}
-
-TEST(LingerQueue, IsEmptyWhenAllHaveLeft) {
-  LingerQueue queue(8);
-  queue.Add(1, kStart);
-
-  queue.Remove(1, kStart);
-
-  EXPECT_EQ(queue.Front(), kNoSlot);
-  EXPECT_THAT(Due(queue, 1s), IsEmpty());
+  EXPECT_EQ(queue.queue.All().size(), 8U);
 }
 
 class LingerQueueModel : public testing::TestWithParam<std::uint32_t> {};
 
 TEST_P(LingerQueueModel, HasWhatAPlainListHas) {
-  constexpr SlotIndex kSlots = 300;
   std::mt19937 random(GetParam());
   const auto below = [&](std::uint32_t limit) {
     return static_cast<std::uint32_t>(random()) % limit;
   };
-  LingerQueue queue(kSlots);
+  LingerQueue queue(500);
   std::vector<std::pair<Timestamp, SlotIndex>> model;
   Timestamp now = kStart;
-  for (int step = 0; step < 20'000; ++step) {
+  for (SlotIndex slot = 0; slot < 20'000; ++slot) {
     now += below(3) * 1ms;
-    const SlotIndex slot = below(kSlots);
-    const auto there =
+    const Timestamp since = now - (below(20) == 0 ? 1s : 0s);
+    queue.Add({since, slot, slot}, kEveryone);
+    model.insert(
         std::find_if(model.begin(), model.end(),
-                     [&](const auto& place) { return place.second == slot; });
-    if (there != model.end()) {
-      queue.Remove(slot, there->first);
-      model.erase(there);
-    } else {
-      const Timestamp closed = now - (below(20) == 0 ? 1s : 0s);
-      queue.Add(slot, closed);
-      model.insert(std::upper_bound(model.begin(), model.end(),
-                                    std::pair{closed, kNoSlot}),
-                   {closed, slot});
+                     [&](const auto& one) { return one.first > since; }),
+        {since, slot});
+    if (model.size() == 500 || below(100) == 0) {
+      for (auto left = below(500); left > 0 && !model.empty(); --left) {
+        queue.DropFirst();
+        model.erase(model.begin());
+      }
     }
-    ASSERT_EQ(queue.Front(), model.empty() ? kNoSlot : model.front().second);
-    if (step % 100 == 0) {
+    if (slot % 100 == 0) {
       const Timestamp cutoff = now - below(1000) * 1ms;
       std::vector<SlotIndex> due;
       for (const auto& [closed, who] : model) {
@@ -123,14 +141,9 @@ TEST_P(LingerQueueModel, HasWhatAPlainListHas) {
           due.push_back(who);
         }
       }
-      ASSERT_EQ(Due(queue, cutoff - kStart), due) << "step " << step;
+      ASSERT_EQ(SlotsOf(queue.Due(cutoff, 1000)), due) << "slot " << slot;
     }
   }
-  std::vector<std::pair<Timestamp, SlotIndex>> all;
-  queue.ForEach([&](SlotIndex slot, Timestamp closed) {
-    all.emplace_back(closed, slot);
-  });
-  EXPECT_EQ(all, model);
 }
 
 INSTANTIATE_TEST_SUITE_P(Random, LingerQueueModel, testing::Range(1U, 6U));

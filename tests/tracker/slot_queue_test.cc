@@ -85,9 +85,22 @@ TEST(SlotQueue, IsEmptyWhenCleared) {
   queue.Append(2);
 
   queue.Clear();
-  queue.Append(2);
 
+  EXPECT_FALSE(queue.Has(1));
+  EXPECT_FALSE(queue.Has(2));
+  queue.Append(2);
   EXPECT_THAT(Walk(queue), ElementsAre(2));
+}
+
+TEST(SlotQueue, KnowsWhoIsThere) {
+  SlotQueue queue(8, 8);
+  queue.Append(0);
+  queue.Append(3);
+  queue.Remove(0);
+
+  EXPECT_FALSE(queue.Has(0));
+  EXPECT_FALSE(queue.Has(1));
+  EXPECT_TRUE(queue.Has(3));
 }
 
 // One that stays, while others come and go behind it.
@@ -114,6 +127,7 @@ TEST_P(SlotQueueModel, HasWhatAPlainListHas) {
   for (int step = 0; step < 40'000; ++step) {
     const SlotIndex slot = static_cast<SlotIndex>(random()) % kSlots;
     const auto there = std::find(model.begin(), model.end(), slot);
+    ASSERT_EQ(queue.Has(slot), there != model.end()) << "step " << step;
     if (there != model.end()) {
       queue.Remove(slot);
       model.erase(there);

@@ -120,6 +120,19 @@ TEST(ClosedFlow, OfATimeFarAheadLingersFromTheTrackersTime) {
   EXPECT_THAT(flows.Take(), ElementsAre("ended 2 rst"));
 }
 
+TEST(ClosedFlow, StaysOneHoweverManyOfItsStragglersAreFarAhead) {
+  Observed<> flows({.close_linger = 2000h, .max_flows = 1});
+  flows.Track(ClientTcp(kRst, 1, 0), 0s);
+  for (int turn = 0; turn < 5000; ++turn) {
+    flows.Track(ClientTcp(kAck, 1, 0), 1000h);
+    flows.Track(ClientTcp(kAck, 1, 0), 1s);
+  }
+  flows.Take();
+
+  flows.Sweep(2000h);
+  EXPECT_THAT(flows.Take(), ElementsAre("ended 1 rst"));
+}
+
 TEST(ClosedFlow, IsPushedOutBeforeThoseThatWereSeenLater) {
   Observed<> flows({.close_linger = 1000s, .max_flows = 3});
   flows.Track(Query(1001), 0s);
@@ -136,6 +149,34 @@ TEST(ClosedFlow, IsPushedOutBeforeThoseThatWereSeenLater) {
   }
   EXPECT_THAT(reasons, ElementsAre(EndReason::kEvicted, EndReason::kRst,
                                    EndReason::kEvicted));
+}
+
+TEST(ClosedFlow, IsReplacedAgainAndAgainWithinItsLinger) {
+  Observed<> flows({.close_linger = 1000s, .max_flows = 1});
+  for (std::uint32_t turn = 0; turn < 5000; ++turn) {
+    flows.Track(ClientTcp(kSyn, 1000 * turn, 0), 1s);
+    flows.Track(ClientTcp(kRst, 1000 * turn + 1, 0), 1s);
+  }
+  flows.Sweep(1001s);
+
+  EXPECT_EQ(flows.Ended().size(), 5000U);
+  EXPECT_EQ(flows.tracker.Stats().Ended(EndReason::kRst), 5000U);
+  EXPECT_EQ(flows.tracker.FlowCount(), 0U);
+}
+
+// In a capture of coarse times. Who comes last is looked for by nobody.
+TEST(ClosedFlow, CanBeReplacedInAnyOrderByManyOfOneTime) {
+  constexpr std::uint16_t kFlows = 40'000;
+  Observed<> flows({.close_linger = 5s});
+  for (std::uint16_t port = 1; port <= kFlows; ++port) {
+    flows.Track(FromClient().Tcp(port, 80).Flags(kRst), 1s);
+  }
+  for (std::uint16_t port = kFlows; port > 0; --port) {
+    flows.Track(FromClient().Tcp(port, 80).Flags(kSyn), 1s);
+  }
+
+  EXPECT_EQ(flows.Ended().size(), std::size_t{kFlows});
+  EXPECT_EQ(flows.tracker.FlowCount(), std::size_t{kFlows});
 }
 
 TEST(ClosedFlow, EndsWithinItsLingerWhenTheTrackerFinishes) {
