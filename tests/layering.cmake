@@ -78,7 +78,7 @@ only_in(exporter "^<microhttpd" http_server.cc)
 only_in(exporter "^<nlohmann" log.cc status_json.cc)
 only_in(exporter "^<librdkafka" kafka_producer.cc)
 only_in(exporter "^(<google/protobuf|\"templates/flow\\.pb)" flow_message.cc)
-only_in(exporter "^<[a-z]+intrin\\.h" octet_moves.cc)
+only_in(exporter "^<[a-z]+intrin\\.h" base64_letters.cc octet_moves.cc)
 
 # Nothing that ships knows the tests.
 only_in(exporter "^\"tests/")

@@ -39,6 +39,11 @@ class LingerQueue {
     } else if (begin_ >= end_ - begin_ + kFew) {
       Keep([](const Closed&) { return true; });
     }
+    // One that was filed under a later time by mistake would be in the way.
+    while (begin_ < end_ && all_[end_ - 1].since > closed.since &&
+           !is_still(all_[end_ - 1])) {
+      --end_;
+    }
     std::size_t at = end_;
     for (; at > begin_ && all_[at - 1].since > closed.since; --at) {
       all_[at] = all_[at - 1];

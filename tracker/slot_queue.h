@@ -2,6 +2,7 @@
 // Slots in the order in which they came, of which any may leave.
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <span>
@@ -44,15 +45,25 @@ class SlotQueue {
 
   // The first, or kNoSlot.
   [[nodiscard]] SlotIndex Front() const { return From(begin_); }
+  // The same, of those that Pass() did not pass.
+  SlotIndex FrontNotPassed() {
+    passed_ = std::max(passed_, begin_);
+    while (passed_ < end_ && places_[passed_] == kNoSlot) {
+      ++passed_;
+    }
+    return From(passed_);
+  }
+  // The slot is FrontNotPassed(), and is not to be any more.
+  void Pass(SlotIndex slot) { passed_ = std::size_t{positions_[slot]} + 1; }
   // Who comes behind a slot that is there, or kNoSlot.
   [[nodiscard]] SlotIndex Next(SlotIndex slot) const {
     return From(std::size_t{positions_[slot]} + 1);
   }
-  // Of any slot.
+  // Of a slot that was there at some time.
   [[nodiscard]] bool Has(SlotIndex slot) const {
     return places_[positions_[slot]] == slot;
   }
-  // All of them, until the next Append().
+  // All of them, until the next call that is not const.
   std::span<const SlotIndex> All();
 
   // What Remove() of the slot asks for is on its way: first where it is, and
@@ -80,6 +91,7 @@ class SlotQueue {
   PageArray<SlotIndex> places_;
   PageArray<Position> positions_;  // by slot
   std::size_t begin_ = 0;          // before it there are only holes
+  std::size_t passed_ = 0;         // those before it were passed
   std::size_t end_ = 0;
   std::size_t count_ = 0;
 };

@@ -93,6 +93,7 @@ bool TcpConnection::AddClose(Side side, const TcpSegment& segment,
       segment.acknowledgment == 0 || !HandshakeDone() ||
       !(can_send || can_acknowledge) ||
       !(peer.state.IsWholeAndOpen() || peer.state.IsWholeAndClosed()) ||
+      Distance(peer.end.acknowledged, peer.MostAcknowledged()) > 0 ||
       Distance(segment.acknowledgment, peer.end.acknowledged) < 0 ||
       Distance(segment.acknowledgment, peer.MostAcknowledged()) > 0) {
     return false;

@@ -9,8 +9,9 @@
 //
 // Invariants
 //   * A packet that the extractor holds back is tracked when it gives it out.
-//   * A live flow is in exactly one slot, once in the index, once in the age
-//     list and once in the ring of its timeout.
+//   * A live flow is in exactly one slot, once in the index, once among the
+//     ages, and once in the ring of its timeout; or, from its close on, once
+//     among the closed, which the ring may not have heard of.
 //   * A flow without a body had one packet, and its LonePacket tells all of it.
 //   * Every flow that was Started gets exactly one Ended.
 //   * The clock is the latest time of a packet or a Sweep(); it never runs
@@ -392,7 +393,7 @@ class FlowTracker {
   Duration shortest_interval_{};
   // All, in the order in which their present interval began.
   SlotQueue ages_;
-  LingerQueue closed_;  // their rings may not have heard of it
+  LingerQueue closed_;
   // Slots of TCP are the first max_flows, those of the others as many behind
   // them; see FlowBodies.
   FreePlaces tcp_slots_;

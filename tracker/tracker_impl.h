@@ -495,17 +495,20 @@ bool FlowTracker<E, State>::SweepActive(std::size_t& allowed, Sink& sink) {
   if (config_.active_timeout == Duration::zero()) {
     return true;
   }
-  SlotIndex slot = ages_.Front();
-  while (slot != kNoSlot) {
+  for (SlotIndex slot = ages_.FrontNotPassed(); slot != kNoSlot;) {
     const Entry& entry = slab_[slot];
     const Timestamp start = entry.IntervalStart();
-    const SlotIndex next = ages_.Next(slot);
     const bool suspected = start > clock_;
     if (!suspected && !IsOver(start, clock_)) {
       break;
     }
-    // A closed flow is left to its linger, which will soon be over.
-    if (!suspected && !entry.head.closed) {
+    const SlotIndex next = ages_.Next(slot);
+    if (!suspected && entry.head.closed) {
+      // It is left to its linger, which will soon be over.
+      if (slot == ages_.FrontNotPassed()) {
+        ages_.Pass(slot);
+      }
+    } else if (!suspected) {
       if (allowed == 0) {
         return false;
       }

@@ -109,6 +109,18 @@ TEST(LingerQueue, HasRoomForThoseThatAreStillThere) {
   EXPECT_EQ(queue.queue.All().size(), 8U);
 }
 
+TEST(LingerQueue, WhoWasFiledTooLateAndHasLeftIsNotKept) {
+  Queue queue;
+  queue.Add(1, 1s).Add(2, 1000s);
+  const auto all_but_the_second = [](const LingerQueue::Closed& closed) {
+    return closed.slot != 2;
+  };
+
+  queue.queue.Add({kStart + 2s, 3, 3}, all_but_the_second);
+
+  EXPECT_THAT(SlotsOf(queue.queue.All()), ElementsAre(1, 3));
+}
+
 class LingerQueueModel : public testing::TestWithParam<std::uint32_t> {};
 
 TEST_P(LingerQueueModel, HasWhatAPlainListHas) {

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cstdint>
 #include <random>
+#include <set>
 #include <vector>
 
 #include <gmock/gmock.h>
@@ -92,6 +93,35 @@ TEST(SlotQueue, IsEmptyWhenCleared) {
   EXPECT_THAT(Walk(queue), ElementsAre(2));
 }
 
+TEST(SlotQueue, WhoWasPassedIsStillThereButNoMoreInTheWay) {
+  SlotQueue queue(8, 8);
+  queue.Append(1);
+  queue.Append(2);
+  queue.Append(3);
+
+  queue.Pass(queue.FrontNotPassed());
+  EXPECT_EQ(queue.FrontNotPassed(), 2U);
+  queue.Remove(2);
+  EXPECT_EQ(queue.FrontNotPassed(), 3U);
+  queue.Pass(3);
+
+  EXPECT_EQ(queue.FrontNotPassed(), kNoSlot);
+  EXPECT_THAT(Walk(queue), ElementsAre(1, 3));
+}
+
+TEST(SlotQueue, WhoWasPassedAndComesAgainIsNotPassed) {
+  SlotQueue queue(8, 8);
+  queue.Append(1);
+  queue.Append(2);
+  queue.Pass(1);
+  queue.Pass(2);
+
+  queue.Remove(1);
+  queue.Append(1);
+
+  EXPECT_EQ(queue.FrontNotPassed(), 1U);
+}
+
 TEST(SlotQueue, KnowsWhoIsThere) {
   SlotQueue queue(8, 8);
   queue.Append(0);
@@ -124,6 +154,7 @@ TEST_P(SlotQueueModel, HasWhatAPlainListHas) {
   std::mt19937 random(GetParam());
   SlotQueue queue(kSlots, kSlots);
   std::vector<SlotIndex> model;
+  std::set<SlotIndex> passed;
   for (int step = 0; step < 40'000; ++step) {
     const SlotIndex slot = static_cast<SlotIndex>(random()) % kSlots;
     const auto there = std::find(model.begin(), model.end(), slot);
@@ -131,11 +162,21 @@ TEST_P(SlotQueueModel, HasWhatAPlainListHas) {
     if (there != model.end()) {
       queue.Remove(slot);
       model.erase(there);
+      passed.erase(slot);
     } else {
       queue.Append(slot);
       model.push_back(slot);
     }
     ASSERT_EQ(queue.Front(), model.empty() ? kNoSlot : model.front());
+    const auto not_passed =
+        std::find_if(model.begin(), model.end(),
+                     [&](SlotIndex one) { return !passed.contains(one); });
+    ASSERT_EQ(queue.FrontNotPassed(),
+              not_passed == model.end() ? kNoSlot : *not_passed);
+    if (not_passed != model.end() && random() % 3 == 0) {
+      queue.Pass(*not_passed);
+      passed.insert(*not_passed);
+    }
     if (step % 1000 == 0) {
       ASSERT_EQ(Walk(queue), model) << "step " << step;
       // It closes the holes, too: not always.

@@ -179,6 +179,22 @@ TEST(ClosedFlow, CanBeReplacedInAnyOrderByManyOfOneTime) {
   EXPECT_EQ(flows.tracker.FlowCount(), std::size_t{kFlows});
 }
 
+TEST(ClosedFlow, DoesNotKeepTheIntervalsBehindItFromEnding) {
+  Observed<> flows({.active_timeout = 10s, .close_linger = 1000s});
+  flows.Track(ClientTcp(kRst, 1, 0), 0s);
+  flows.Track(Query(1001), 1s);
+  flows.Track(Query(1002), 2s);
+  flows.Take();
+
+  flows.Sweep(11s);
+  EXPECT_THAT(flows.Take(), ElementsAre("interval 2"));
+  flows.Sweep(12s);
+  EXPECT_THAT(flows.Take(), ElementsAre("interval 3"));
+  flows.Sweep(1000s);
+  EXPECT_THAT(flows.Take(), ElementsAre("ended 2 idle_timeout",
+                                        "ended 3 idle_timeout", "ended 1 rst"));
+}
+
 TEST(ClosedFlow, EndsWithinItsLingerWhenTheTrackerFinishes) {
   Observed<> flows(ServiceConfig());
   TrackAll(flows, Closed(0s));
