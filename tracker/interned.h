@@ -103,7 +103,7 @@ class Interned {
   Pool<Shared> shared_;
   FlowIndex index_;
   // Taken last of those with one place; they have a share. Or kNoSlot.
-  std::array<Index, 1 << kRecentBits> recent_;
+  std::array<Index, 1 << kRecentBits> recent_{};
 };
 
 }  // namespace tracker

@@ -21,8 +21,8 @@ class LingerQueue {
  public:
   struct Closed {
     Timestamp since;
-    SlotIndex slot;
-    std::uint32_t id;  // the low half: its slot may be another's by now
+    SlotIndex slot = kNoSlot;
+    std::uint32_t id = 0;  // the low half: its slot may be another's by now
   };
 
   LingerQueue() = default;

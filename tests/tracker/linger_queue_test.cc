@@ -3,14 +3,15 @@
 
 #include <algorithm>
 #include <chrono>
+#include <cstddef>
 #include <cstdint>
-#include <random>
-#include <set>
 #include <span>
 #include <utility>
 #include <vector>
 
 #include <gmock/gmock.h>
+
+#include "tests/tracker/random_stream.h"
 
 namespace tests {
 namespace {
@@ -121,39 +122,54 @@ TEST(LingerQueue, WhoWasFiledTooLateAndHasLeftIsNotKept) {
   EXPECT_THAT(SlotsOf(queue.queue.All()), ElementsAre(1, 3));
 }
 
+// The same, told by looking at everything.
+class PlainList {
+ public:
+  void Add(Timestamp since, SlotIndex slot) {
+    list_.insert(
+        std::find_if(list_.begin(), list_.end(),
+                     [&](const auto& one) { return one.first > since; }),
+        {since, slot});
+  }
+  void DropFirst() { list_.erase(list_.begin()); }
+  [[nodiscard]] std::size_t Size() const { return list_.size(); }
+  [[nodiscard]] std::vector<SlotIndex> Due(Timestamp cutoff) const {
+    std::vector<SlotIndex> due;
+    for (const auto& [since, slot] : list_) {
+      if (since <= cutoff) {
+        due.push_back(slot);
+      }
+    }
+    return due;
+  }
+
+ private:
+  std::vector<std::pair<Timestamp, SlotIndex>> list_;
+};
+
 class LingerQueueModel : public testing::TestWithParam<std::uint32_t> {};
 
 TEST_P(LingerQueueModel, HasWhatAPlainListHas) {
-  std::mt19937 random(GetParam());
-  const auto below = [&](std::uint32_t limit) {
-    return static_cast<std::uint32_t>(random()) % limit;
-  };
-  LingerQueue queue(500);
-  std::vector<std::pair<Timestamp, SlotIndex>> model;
+  constexpr std::size_t kMost = 500;
+  Random random(GetParam());
+  LingerQueue queue(kMost);
+  PlainList model;
   Timestamp now = kStart;
   for (SlotIndex slot = 0; slot < 20'000; ++slot) {
-    now += below(3) * 1ms;
-    const Timestamp since = now - (below(20) == 0 ? 1s : 0s);
+    now += random.Below(3) * 1ms;
+    const Timestamp since = now - (random.Percent(5) ? 1s : 0s);
     queue.Add({since, slot, slot}, kEveryone);
-    model.insert(
-        std::find_if(model.begin(), model.end(),
-                     [&](const auto& one) { return one.first > since; }),
-        {since, slot});
-    if (model.size() == 500 || below(100) == 0) {
-      for (auto left = below(500); left > 0 && !model.empty(); --left) {
+    model.Add(since, slot);
+    if (model.Size() == kMost || random.Percent(1)) {
+      for (auto left = random.Below(kMost); left > 0 && model.Size() > 0;
+           --left) {
         queue.DropFirst();
-        model.erase(model.begin());
+        model.DropFirst();
       }
     }
+    const Timestamp cutoff = now - random.Below(1000) * 1ms;
     if (slot % 100 == 0) {
-      const Timestamp cutoff = now - below(1000) * 1ms;
-      std::vector<SlotIndex> due;
-      for (const auto& [closed, who] : model) {
-        if (closed <= cutoff) {
-          due.push_back(who);
-        }
-      }
-      ASSERT_EQ(SlotsOf(queue.Due(cutoff, 1000)), due) << "slot " << slot;
+      ASSERT_EQ(SlotsOf(queue.Due(cutoff, kMost)), model.Due(cutoff)) << slot;
     }
   }
 }

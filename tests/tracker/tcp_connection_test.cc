@@ -482,11 +482,11 @@ class AlmostUsual {
 
   // One that hardly belongs to the connection.
   void AddStranger(Trace& trace) {
-    const int flags = random_.Of(kFlags);
+    const int flags = random_.Of(flags_);
     if (random_.Percent(50)) {
-      trace.Client(flags, Choose(kClient, kServer));
+      trace.Client(flags, Choose(client_numbers_, server_numbers_));
     } else {
-      trace.Server(flags, Choose(kServer, kClient));
+      trace.Server(flags, Choose(server_numbers_, client_numbers_));
     }
   }
   void MayFlip(Trace& trace) {
@@ -506,13 +506,13 @@ class AlmostUsual {
         .window = static_cast<std::uint16_t>(random_.Percent(95) ? 1000 : 0)};
   }
 
-  const std::vector<int> kFlags = {kSyn, kSyn | kAck, kAck,        kAck,
+  const std::vector<int> flags_ = {kSyn, kSyn | kAck, kAck,        kAck,
                                    kFin, kFin | kAck, kAck | kPsh, kRst | kAck,
                                    kRst, 0,           kSyn | kFin};
-  const std::vector<std::uint32_t> kClient = {999,  1000, 1001, 1001,
-                                              1002, 1101, 1102, 0};
-  const std::vector<std::uint32_t> kServer = {4999, 5000, 5001, 5001,
-                                              5002, 5101, 5102, 0};
+  const std::vector<std::uint32_t> client_numbers_ = {999,  1000, 1001, 1001,
+                                                      1002, 1101, 1102, 0};
+  const std::vector<std::uint32_t> server_numbers_ = {4999, 5000, 5001, 5001,
+                                                      5002, 5101, 5102, 0};
   Random random_;
 };
 
