@@ -474,6 +474,19 @@ TEST(TcpConnection, TakesAWholeCloseTheShortWay) {
   EXPECT_EQ(trace.Zeek(), "SF");
 }
 
+// The trace looks at each whether the short ways lead elsewhere.
+TEST(TcpConnection, IsNotLedAstrayByWhatWasNeverSentAfterTheFin) {
+  constexpr std::uint32_t kHalfRound = std::uint32_t{1} << 31;
+  Trace trace;
+  trace.Handshake()
+      .Server(kFin | kAck, {.seq = 5001, .ack = 1001})
+      .Client(kAck, {.seq = 1001, .ack = 5012})
+      .Client(kFin | kAck, {.seq = 1001, .ack = 5007 + kHalfRound});
+
+  EXPECT_EQ(trace.added_in_close, 1);
+  EXPECT_EQ(trace.Letters(), "ShAfF");
+}
+
 // Segments that are nearly those of a usual connection: the trace looks at
 // each whether the short ways lead elsewhere.
 class AlmostUsual {
