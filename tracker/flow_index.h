@@ -41,9 +41,8 @@ class FlowIndex {
   // What Erase() looks at is on its way: a full line is filled up from the one
   // behind it.
   [[gnu::always_inline]] void PrefetchToErase(std::uint64_t hash) const {
-    const std::size_t home = Home(Tag(hash));
-    __builtin_prefetch(&lines_[home]);
-    __builtin_prefetch(&lines_[Behind(home)]);
+    Prefetch(hash);
+    __builtin_prefetch(&lines_[Behind(Home(Tag(hash)))]);
   }
 
   // A slot whose tag fits, or kNoSlot when there is none.

@@ -68,6 +68,14 @@ class LingerQueue {
   void DropFirst() { ++begin_; }
   void Clear() { begin_ = end_ = 0; }
 
+  // The first that is still there, or kNoSlot. Forgets those before it.
+  template <typename IsStill>
+  SlotIndex Front(IsStill&& is_still) {
+    while (begin_ < end_ && !is_still(all_[begin_])) {
+      ++begin_;
+    }
+    return begin_ < end_ ? all_[begin_].slot : kNoSlot;
+  }
   // In their order, until the next Add() or Keep().
   [[nodiscard]] std::span<const Closed> All() const {
     return begin_ == end_ ? std::span<const Closed>()

@@ -37,9 +37,7 @@ class SlotQueue {
   void Remove(SlotIndex slot) {
     places_[positions_[slot]] = kNoSlot;
     --count_;
-    while (begin_ < end_ && places_[begin_] == kNoSlot) {
-      ++begin_;
-    }
+    begin_ = BehindHoles(begin_);
   }
   void Clear();
 
@@ -47,10 +45,7 @@ class SlotQueue {
   [[nodiscard]] SlotIndex Front() const { return From(begin_); }
   // The same, of those that Pass() did not pass.
   SlotIndex FrontNotPassed() {
-    passed_ = std::max(passed_, begin_);
-    while (passed_ < end_ && places_[passed_] == kNoSlot) {
-      ++passed_;
-    }
+    passed_ = BehindHoles(std::max(passed_, begin_));
     return From(passed_);
   }
   // The slot is FrontNotPassed(), and is not to be any more.
@@ -80,10 +75,15 @@ class SlotQueue {
   // So many places are not worth being looked through.
   static constexpr std::size_t kFew = 1024;
 
-  [[nodiscard]] SlotIndex From(std::size_t at) const {
+  // The first place from there on that is no hole, or the end.
+  [[nodiscard]] std::size_t BehindHoles(std::size_t at) const {
     while (at < end_ && places_[at] == kNoSlot) {
       ++at;
     }
+    return at;
+  }
+  [[nodiscard]] SlotIndex From(std::size_t at) const {
+    at = BehindHoles(at);
     return at < end_ ? places_[at] : kNoSlot;
   }
   void CloseHoles();

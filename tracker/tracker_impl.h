@@ -410,12 +410,7 @@ void FlowTracker<E, State>::Evict(Sink& sink) {
   for (RecencyRing& ring : rings_) {
     choose(ring.Oldest(RingFlows{*this}));
   }
-  while (!closed_.All().empty() && !IsStillClosed()(closed_.All().front())) {
-    closed_.DropFirst();
-  }
-  if (!closed_.All().empty()) {
-    choose(closed_.All().front().slot);
-  }
+  choose(closed_.Front(IsStillClosed()));
   End(oldest, ReasonFor(oldest, EndReason::kEvicted), sink);
 }
 
@@ -451,6 +446,7 @@ template <typename Sink>
 bool FlowTracker<E, State>::SweepClosed(std::size_t& allowed, Sink& sink) {
   const Timestamp cutoff = clock_ - config_.close_linger;
   const RingFlows flows{*this};
+  const auto is_still = IsStillClosed();
   for (;;) {
     const auto due = closed_.Due(cutoff, kBurst);
     for (const LingerQueue::Closed& closed : due) {
@@ -458,14 +454,14 @@ bool FlowTracker<E, State>::SweepClosed(std::size_t& allowed, Sink& sink) {
       links_.Prefetch(closed.slot);
     }
     for (const LingerQueue::Closed& closed : due) {
-      if (IsStillClosed()(closed)) {
+      if (is_still(closed)) {
         flows.FetchEnd(closed.slot);
         RecencyRing::PrefetchNeighbours(links_, closed.slot);
       }
     }
     for (const LingerQueue::Closed& closed : due) {
       closed_.DropFirst();
-      if (!IsStillClosed()(closed)) {
+      if (!is_still(closed)) {
         continue;
       }
       End(closed.slot, ReasonFor(closed.slot, EndReason::kIdleTimeout), sink);

@@ -83,6 +83,20 @@ TEST(LingerQueue, IsEmptyWhenAllWereDropped) {
   EXPECT_THAT(queue.Due(1s), IsEmpty());
 }
 
+TEST(LingerQueue, FrontIsTheFirstThatIsStillThere) {
+  Queue queue;
+  queue.Add(1, 1s).Add(2, 2s).Add(3, 3s);
+
+  EXPECT_EQ(queue.queue.Front([](const LingerQueue::Closed& closed) {
+    return closed.slot == 2;
+  }),
+            2U);
+  EXPECT_THAT(SlotsOf(queue.queue.All()), ElementsAre(2, 3));
+  EXPECT_EQ(queue.queue.Front([](const LingerQueue::Closed&) { return false; }),
+            tracker::kNoSlot);
+  EXPECT_THAT(queue.queue.All(), IsEmpty());
+}
+
 TEST(LingerQueue, KeepsWhoIsStillThere) {
   Queue queue;
   queue.Add(1, 1s).Add(2, 2s).Add(3, 3s);

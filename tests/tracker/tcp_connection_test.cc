@@ -502,12 +502,17 @@ class AlmostUsual {
       trace.Server(flags, Choose(server_numbers_, client_numbers_));
     }
   }
-  void MayFlip(Trace& trace) {
-    if (random_.Percent(30)) {
-      trace.WithFlips();
+  // Calls add(trace, random) for many.
+  template <typename Add>
+  void ForEachTrace(Add&& add) {
+    for (int round = 0; round < 20'000; ++round) {
+      Trace trace;
+      if (random_.Percent(30)) {
+        trace.WithFlips();
+      }
+      add(trace, random_);
     }
   }
-  Random& Chance() { return random_; }
 
  private:
   [[nodiscard]] Numbers Choose(const std::vector<std::uint32_t>& own,
@@ -531,11 +536,8 @@ class AlmostUsual {
 
 TEST(TcpConnection, IsTheSameByTheShortWaysHoweverItBegins) {
   AlmostUsual segments(1);
-  Random& random = segments.Chance();
   int in_handshake = 0;
-  for (int round = 0; round < 20'000; ++round) {
-    Trace trace;
-    segments.MayFlip(trace);
+  segments.ForEachTrace([&](Trace& trace, Random& random) {
     trace.Client(kSyn, {.seq = 1000});
     for (int step = 0; step < 7; ++step) {
       trace.Later(std::chrono::milliseconds{random.Below(5)});
@@ -548,18 +550,15 @@ TEST(TcpConnection, IsTheSameByTheShortWaysHoweverItBegins) {
       }
     }
     in_handshake += trace.added_in_handshake;
-  }
+  });
 
   EXPECT_GT(in_handshake, 5'000);
 }
 
 TEST(TcpConnection, IsTheSameByTheShortWaysHoweverItEnds) {
   AlmostUsual segments(2);
-  Random& random = segments.Chance();
   int in_close = 0;
-  for (int round = 0; round < 20'000; ++round) {
-    Trace trace;
-    segments.MayFlip(trace);
+  segments.ForEachTrace([&](Trace& trace, Random& random) {
     trace.Handshake();
     std::uint32_t client = 1001;
     std::uint32_t server = 5001;
@@ -578,7 +577,7 @@ TEST(TcpConnection, IsTheSameByTheShortWaysHoweverItEnds) {
       }
     }
     in_close += trace.added_in_close;
-  }
+  });
 
   EXPECT_GT(in_close, 20'000);
 }
