@@ -87,11 +87,7 @@ struct Measurement::Recorder {
                             options.index + 1);
     report.packets_in_records += packets;
     report.octets_in_records += flow.stats.Octets();
-    EndedQueue& ended = measurement.ended_;
-    ended.Commit();
-    if (ended.WorthWaking()) {
-      ended.WakeConsumer();
-    }
+    measurement.ended_.Commit();
   }
 
   // Now and then, and at the end: it costs system calls.
@@ -230,6 +226,7 @@ bool Measurement::MeasureBurst(Recorder& recorder) {
     }
     ended_.WakeConsumer();
   }
+  ended_.Publish();
   // Where one full burst follows the other, the clock would be asked too often.
   if (source_->Frames().size() < FrameBurst::kFrames ||
       ++recorder.full_reads % kReadsPerLook == 0) {

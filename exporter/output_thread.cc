@@ -53,9 +53,7 @@ void OutputThread::Add(const templates::FlowRecord& record, Timestamp now) {
   }
   *place = {record, now};
   ring_.Commit();
-  if (ring_.WorthWaking()) {
-    ring_.WakeConsumer();
-  }
+  ring_.Publish();
 }
 
 void OutputThread::Finish(Timestamp /*now*/) {

@@ -3,9 +3,11 @@
 // and that of a collector.
 //
 // One producer, one consumer, a fixed number of places. The places are written
-// and read in place; positions only grow. Either side sleeps when it has
-// nothing to do, and is woken by the other (doorbell.h); one consumer may serve
-// several rings, so the doorbell at which it sleeps belongs to none of them.
+// and read in place; positions only grow, and the other side hears of several
+// at once, as each time is a cache line that changes hands. Either side sleeps
+// when it has nothing to do, and is woken by the other (doorbell.h); one
+// consumer may serve several rings, so the doorbell at which it sleeps belongs
+// to none of them.
 #pragma once
 
 #include <algorithm>
@@ -28,24 +30,40 @@ class Ring {
 
   // Producer. A place to fill and then Commit(), or nullptr when full.
   T* Reserve() {
-    const std::size_t tail = tail_.load(std::memory_order_relaxed);
-    return tail - head_.load(std::memory_order_acquire) == places_.size()
+    if (filled_ - given_back_ == places_.size()) {
+      given_back_ = head_.load(std::memory_order_acquire);
+    }
+    return filled_ - given_back_ == places_.size()
                ? nullptr
-               : &places_[tail & mask_].value;
+               : &places_[filled_ & mask_].value;
   }
+  // The consumer gets it when some have come together, or at Publish().
   void Commit() {
-    const std::size_t tail = tail_.load(std::memory_order_relaxed) + 1;
-    tail_.store(tail);
-    Fetch<kToWrite>(tail + kAhead);
+    ++filled_;
+    Fetch<kToWrite>(filled_ + kAhead);
+    if (filled_ - tail_.load(std::memory_order_relaxed) >=
+        std::min(kAtOnce, places_.size() / 4)) {
+      Publish();
+    }
   }
-  // Producer. Enough has come together that it is worth a system call.
-  [[nodiscard]] bool WorthWaking() const {
-    return tail_.load(std::memory_order_relaxed) -
-               head_.load(std::memory_order_relaxed) >=
-           std::min(kBatch, places_.size() / 4);
+  // Producer. What was committed is the consumer's, who is woken if that is
+  // worth a system call; else he looks by himself after his timeout. To be
+  // called before the producer turns to something that takes its time.
+  void Publish() {
+    if (filled_ == tail_.load(std::memory_order_relaxed)) {
+      return;
+    }
+    tail_.store(filled_);
+    if (filled_ - head_.load(std::memory_order_relaxed) >=
+        std::min(kBatch, places_.size() / 4)) {
+      consumer_.Ring();
+    }
   }
-  // Producer. The consumer looks by itself after its timeout; sooner if woken.
-  void WakeConsumer() { consumer_.Ring(); }
+  // Producer. The same, and the consumer is woken.
+  void WakeConsumer() {
+    Publish();
+    consumer_.Ring();
+  }
   // Producer. Blocks until half of the places are free, so that it is worth the
   // way, or for `longest`.
   void WaitForRoom(std::chrono::milliseconds longest) {
@@ -54,8 +72,9 @@ class Ring {
   }
   // Producer. Nothing comes any more.
   void Close() {
+    Publish();
     closed_.store(true);
-    WakeConsumer();
+    consumer_.Ring();
   }
 
   // Consumer. The oldest, valid until Pop(); nullptr when empty.
@@ -88,6 +107,7 @@ class Ring {
 
  private:
   static constexpr std::size_t kBatch = 256;
+  static constexpr std::size_t kAtOnce = 16;
   static constexpr std::size_t kGiveBack = 64;
   static constexpr std::size_t kAhead = 12;
   static constexpr std::size_t kLine = 64;
@@ -138,8 +158,10 @@ class Ring {
   std::size_t mask_;
   Doorbell& consumer_;
   Doorbell producer_;
-  alignas(64) std::size_t next_ = 0;  // the consumer's alone:
-  std::size_t end_ = 0;               // those before it are there
+  alignas(64) std::size_t next_ = 0;    // the consumer's alone:
+  std::size_t end_ = 0;                 // those before it are there
+  alignas(64) std::size_t filled_ = 0;  // the producer's alone:
+  std::size_t given_back_ = 0;          // those before it were
   alignas(64) std::atomic<std::size_t> head_{0};
   alignas(64) std::atomic<std::size_t> tail_{0};
   std::atomic<bool> closed_{false};

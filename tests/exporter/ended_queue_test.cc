@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <array>
+#include <atomic>
 #include <chrono>
 #include <thread>
 #include <vector>
@@ -80,15 +81,67 @@ TEST(EndedQueue, WaitsForRoomUntilHalfOfThePlacesAreFree) {
   EXPECT_LT(now() - two_free, std::chrono::minutes{1});
 }
 
-TEST(EndedQueue, IsWorthWakingForWhenAQuarterIsFull) {
+TEST(EndedQueue, GivesTheConsumerSomeAtOnce) {
+  Doorbell doorbell;
+  EndedQueue queue(1024, doorbell);
+  for (std::uint64_t id = 1; id <= 15; ++id) {
+    Put(queue, id);
+    EXPECT_FALSE(queue.Ready());
+    EXPECT_EQ(queue.Front(), nullptr);
+  }
+  Put(queue, 16);
+  EXPECT_TRUE(queue.Ready());
+  EXPECT_NE(queue.Front(), nullptr);
+}
+
+TEST(EndedQueue, GivesTheConsumerWhatIsPublished) {
+  Doorbell doorbell;
+  EndedQueue queue(1024, doorbell);
+  Put(queue, 1);
+  EXPECT_FALSE(queue.Ready());
+  queue.Publish();
+  EXPECT_TRUE(queue.Ready());
+}
+
+TEST(EndedQueue, GivesTheConsumerAllOfItWhenItIsClosedOrWaitsForRoom) {
+  Doorbell doorbell;
+  EndedQueue closed(1024, doorbell);
+  Put(closed, 1);
+  closed.Close();
+  EXPECT_NE(closed.Front(), nullptr);
+  EXPECT_FALSE(closed.Drained());
+
+  EndedQueue waits(1024, doorbell);
+  Put(waits, 1);
+  waits.WaitForRoom(std::chrono::milliseconds{1});
+  EXPECT_NE(waits.Front(), nullptr);
+}
+
+TEST(EndedQueue, WakesTheConsumerWhenAQuarterIsFull) {
   Doorbell doorbell;
   EndedQueue queue(16, doorbell);
+  std::atomic<bool> last{false};
+  std::atomic<bool> woken{false};
+  std::thread consumer([&] {
+    doorbell.Wait(std::chrono::minutes{1}, [&] { return last.load(); });
+    woken.store(last.load());
+  });
+  while (!doorbell.SomebodySleeps()) {
+    std::this_thread::yield();
+  }
   for (std::uint64_t id = 1; id <= 3; ++id) {
     Put(queue, id);
-    EXPECT_FALSE(queue.WorthWaking());
+    queue.Publish();
+    EXPECT_TRUE(doorbell.SomebodySleeps());
   }
+  last.store(true);
+  const auto before = std::chrono::steady_clock::now();
   Put(queue, 4);
-  EXPECT_TRUE(queue.WorthWaking());
+  queue.Publish();
+  consumer.join();
+  EXPECT_TRUE(woken.load());
+  EXPECT_LT(std::chrono::steady_clock::now() - before,
+            std::chrono::seconds{30});
 }
 
 TEST(EndedQueue, LosesNothingBetweenTwoThreads) {
