@@ -15,7 +15,6 @@
 #include <utility>
 
 #include <sys/eventfd.h>
-#include <sys/prctl.h>
 #include <sys/signalfd.h>
 
 #include "exporter/descriptor.h"
@@ -70,6 +69,9 @@ tracker::TrackerConfig TrackerFor(std::size_t index, std::size_t threads,
     // A mass of flows that end at once leaves with the packets that come, no
     // faster than the ring to the export thread is emptied.
     own.sweep_limit = 64;
+    // A file is over before they repay the time it takes to empty them, least
+    // of all where the host has to find the memory first.
+    own.large_pages = true;
   }
   return own;
 }
@@ -95,11 +97,6 @@ MeasurementOptions OptionsFor(std::size_t index, std::size_t threads,
 std::vector<std::unique_ptr<Measurement>> MakeMeasurements(
     std::vector<std::unique_ptr<Source>> sources, const Options& options,
     const Clock& clock, Doorbell& consumer) {
-  if (options.interfaces.empty()) {
-    // A file is over before large pages repay the time it takes to empty them,
-    // least of all where the host has to find the memory first.
-    prctl(PR_SET_THP_DISABLE, 1, 0, 0, 0);
-  }
   std::vector<std::unique_ptr<Measurement>> measurements;
   try {
     for (std::unique_ptr<Source>& source : sources) {

@@ -33,6 +33,9 @@ struct TrackerConfig {
   // Find the initiator by SYN, SYN-ACK and well-known ports, not only by who
   // spoke first.
   bool use_direction_evidence = false;
+  // What each flow has is in large pages of memory where the operating system
+  // has them: look-ups cost less, and a page costs more when it is first used.
+  bool large_pages = false;
 
   bool operator==(const TrackerConfig&) const = default;
 };

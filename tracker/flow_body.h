@@ -26,6 +26,9 @@ class FlowBodies {
   explicit FlowBodies(std::size_t max_tcp)
       : lines_(3 * max_tcp), max_tcp_(max_tcp) {}
 
+  // As Pages::UseLargePages().
+  void UseLargePages() const { lines_.UseLargePages(); }
+
   FlowBody& Construct(SlotIndex slot) {
     void* place = &lines_[LineOf(slot)];
     return slot < max_tcp_ ? *::new (place) TcpFlowBody()

@@ -18,6 +18,7 @@ constexpr std::size_t kFirstLines = 128;
 void FlowIndex::Reserve(std::size_t max_flows) {
   lines_ = PageArray<Line>(std::bit_ceil(
       std::max((max_flows + max_flows / 3) / kPlaces + 1, kFirstLines)));
+  lines_.UseLargePages();  // few, and each packet looks anywhere in them
   mask_ = kFirstLines - 1;
   used_ = 0;
 }

@@ -24,11 +24,13 @@ Pages::Pages(std::size_t octets) : octets_(octets) {
     address_ = nullptr;
     throw std::bad_alloc();
   }
-  // Only advice: without large pages it is slower, and right. What few flows
-  // need is not worth one.
-  if (octets > kLargePage) {
+}
+
+void Pages::UseLargePages() const {
+  // Only advice: without large pages it is slower, and right.
+  if (octets_ > kLargePage) {
     static_cast<void>(madvise(static_cast<std::byte*>(address_) + kLargePage,
-                              octets - kLargePage, MADV_HUGEPAGE));
+                              octets_ - kLargePage, MADV_HUGEPAGE));
   }
 }
 

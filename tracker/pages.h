@@ -8,9 +8,8 @@
 
 namespace tracker {
 
-// Zeroed memory from the operating system, in large pages where it has them: a
-// look-up in millions of flows otherwise misses the TLB, too. What is never
-// touched costs address space, not memory.
+// Zeroed memory from the operating system. What is never touched costs address
+// space, not memory.
 class Pages {
  public:
   Pages() = default;
@@ -25,6 +24,10 @@ class Pages {
   ~Pages();
 
   [[nodiscard]] void* Address() const { return address_; }
+  // What is touched from now on comes in large pages where the system has them,
+  // so that look-ups all over it miss the TLB less. All of a page is emptied
+  // when the first of it is touched. Not the beginning: there may be few.
+  void UseLargePages() const;
   // All of these octets are about to be used: their memory comes now, for less
   // than it costs page by page. Those behind the end do not count.
   void Populate(std::size_t from, std::size_t octets) const;
@@ -48,6 +51,14 @@ class Pages {
   std::size_t octets_ = 0;
 };
 
+// There may be no such octets. Not into the first-level cache: there is more
+// room for what is on its way to the second.
+[[gnu::always_inline]] inline void PrefetchToSecondLevel(const void* octets) {
+  constexpr int kRead = 0;
+  constexpr int kSecondLevel = 2;
+  __builtin_prefetch(octets, kRead, kSecondLevel);
+}
+
 // An array of T, all of whose octets are zero at first.
 template <typename T>
 class PageArray {
@@ -64,6 +75,8 @@ class PageArray {
   const T& operator[](std::size_t at) const {
     return static_cast<const T*>(pages_.Address())[at];
   }
+  // As Pages::UseLargePages().
+  void UseLargePages() const { pages_.UseLargePages(); }
   // As Pages::Populate(); of those of `count` that there are.
   void Populate(std::size_t at, std::size_t count) const {
     pages_.Populate(at * sizeof(T), count * sizeof(T));
@@ -72,13 +85,9 @@ class PageArray {
   void PopulateAhead(std::size_t at) const {
     pages_.PopulateAhead(at, sizeof(T));
   }
-  // There may be no such place. Into the second-level cache: there is more room
-  // for what is on its way there than to the first.
+  // There may be no such place.
   [[gnu::always_inline]] void Prefetch(std::size_t at) const {
-    constexpr int kRead = 0;
-    constexpr int kSecondLevel = 2;
-    __builtin_prefetch(static_cast<const T*>(pages_.Address()) + at, kRead,
-                       kSecondLevel);
+    PrefetchToSecondLevel(static_cast<const T*>(pages_.Address()) + at);
   }
 
  private:

@@ -35,17 +35,18 @@ class Slab {
   const T& operator[](std::size_t at) const {
     return *std::launder(reinterpret_cast<const T*>(Places() + at));
   }
-  // As Pages::PopulateAhead().
+  // As Pages::UseLargePages() and Pages::PopulateAhead().
+  void UseLargePages() const { pages_.UseLargePages(); }
   void PopulateAhead(std::size_t at) const {
     pages_.PopulateAhead(at, sizeof(Place));
   }
   // Inline always: GCC leaves out a call of what has no effect that it knows.
   [[gnu::always_inline]] void Prefetch(std::size_t at) const {
     for (std::size_t line = 0; line < sizeof(T); line += kLine) {
-      __builtin_prefetch(Places()[at].octets + line);
+      PrefetchToSecondLevel(Places()[at].octets + line);
     }
     if constexpr (kAlignment < kLine) {
-      __builtin_prefetch(Places()[at].octets + sizeof(T) - 1);
+      PrefetchToSecondLevel(Places()[at].octets + sizeof(T) - 1);
     }
   }
 

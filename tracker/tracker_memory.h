@@ -46,6 +46,11 @@ void FlowTracker<E, State>::Grow(std::size_t max_flows) {
   Slab<Entry> entries(2 * max_flows);
   ExpiryArray links(2 * max_flows);
   FlowBodies bodies(max_flows);
+  if (config_.large_pages) {
+    entries.UseLargePages();
+    links.UseLargePages();
+    bodies.UseLargePages();
+  }
   SlotQueue ages(2 * max_flows, max_flows);
   LingerQueue closed(max_flows);
   keys_.Grow(max_flows);
