@@ -2,7 +2,9 @@
 #include "exporter/delivery.h"
 
 #include <algorithm>
+#include <array>
 #include <memory>
+#include <new>
 #include <string>
 #include <utility>
 
@@ -22,7 +24,7 @@ constexpr std::chrono::milliseconds kTick{200};
 // more.
 constexpr std::chrono::milliseconds kLull{5};
 // Records of one ring before it is the turn of the next.
-constexpr int kTurn = 1024;
+constexpr std::size_t kTurn = 1024;
 
 std::optional<SpoolDirectory> OpenSpool(const Options& options,
                                         const std::optional<User>& user) {
@@ -153,31 +155,74 @@ void Delivery::Publish() {
   report_.Publish(std::move(report));
 }
 
+// The records of those that come next in the ring, with what is to be known
+// beside them.
+struct Delivery::Group {
+  static constexpr std::size_t kMost = 16;
+  struct Origin {
+    Timestamp at;
+    tracker::EndReason reason;
+    std::size_t share;  // whose it is, of those that divide the flows
+  };
+
+  // As many as are there, and fit.
+  void TakeFrom(EndedQueue& ring, std::size_t balanced) {
+    count = 0;
+    for (const EndedInterval* ended = nullptr;
+         count < kMost && (ended = ring.Front()) != nullptr; ring.Pop()) {
+      // Made where it stays.
+      ::new (static_cast<void*>(&records[count]))
+          templates::FlowRecord(MakeRecord(*ended));
+      origins[count] = {ended->at, ended->reason,
+                        balanced > 0 ? ShareOf(ended->flow.key, balanced) : 0};
+      ++count;
+    }
+  }
+
+  std::array<templates::FlowRecord, kMost> records;
+  std::array<Origin, kMost> origins;
+  std::size_t count = 0;
+};
+
 Timestamp Delivery::Take(EndedQueue& ring, Timestamp now) {
-  int left = kTurn;
-  for (const EndedInterval* ended = ring.Front(); ended != nullptr && left > 0;
-       ended = ring.Front()) {
-    templates::FlowRecord record = MakeRecord(*ended);
+  Group group;
+  for (std::size_t taken = 0; taken < kTurn; taken += group.count) {
+    group.TakeFrom(ring, balanced_);
+    if (group.count == 0) {
+      break;
+    }
     if (community_id_) {
-      AssignCommunityId(record);
+      AssignCommunityIds(std::span(group.records).first(group.count));
     }
-    now = ended->at;
-    if (ended->reason == tracker::EndReason::kShutdown && !capture_ended_) {
-      capture_ended_ = true;
-      for (const NumberedOutput& output : outputs_) {
-        output.output->CaptureEnded();
+    for (std::size_t i = 0; i < group.count; ++i) {
+      now = group.origins[i].at;
+      if (group.origins[i].reason == tracker::EndReason::kShutdown) {
+        TellCaptureEnded();
       }
+      Deliver(group.records[i], group.origins[i].share, now);
     }
-    if (balanced_ > 0) {
-      outputs_[ShareOf(ended->flow.key, balanced_)].output->Add(record, now);
-    }
-    ring.Pop();
-    for (std::size_t i = balanced_; i < outputs_.size(); ++i) {
-      outputs_[i].output->Add(record, now);
-    }
-    --left;
   }
   return now;
+}
+
+void Delivery::TellCaptureEnded() {
+  if (capture_ended_) {
+    return;
+  }
+  capture_ended_ = true;
+  for (const NumberedOutput& output : outputs_) {
+    output.output->CaptureEnded();
+  }
+}
+
+void Delivery::Deliver(const templates::FlowRecord& record, std::size_t share,
+                       Timestamp now) {
+  if (balanced_ > 0) {
+    outputs_[share].output->Add(record, now);
+  }
+  for (std::size_t i = balanced_; i < outputs_.size(); ++i) {
+    outputs_[i].output->Add(record, now);
+  }
 }
 
 void Delivery::Run(std::span<EndedQueue* const> rings, Doorbell& doorbell) {

@@ -60,6 +60,11 @@ class Delivery {
  private:
   // What is in the ring, a share of it if more comes; the time of the last.
   tracker::Timestamp Take(EndedQueue& ring, tracker::Timestamp now);
+  struct Group;
+  void TellCaptureEnded();
+  // `share` as in Balanced().
+  void Deliver(const templates::FlowRecord& record, std::size_t share,
+               tracker::Timestamp now);
   void Publish();
   // What PrepareCollectors() wanted.
   void Change(tracker::Timestamp now);

@@ -73,7 +73,7 @@ only_in(exporter "^<boost" command_line.cc given_options.cc given_options.h opti
 only_in(exporter "^<fixbuf" fixbuf.h)
 only_in(exporter "^\"exporter/fixbuf" fixbuf_domain.h fixbuf_domain.cc ipfix_encoder.cc ipfix_file.cc)
 only_in(exporter "^<zlib" capture_stream.cc)
-only_in(exporter "^<openssl" community_id.cc tls_context.cc tls_error.cc tls_session.cc)
+only_in(exporter "^<openssl" sha1_blocks.cc tls_context.cc tls_error.cc tls_session.cc)
 only_in(exporter "^<microhttpd" http_server.cc)
 only_in(exporter "^<nlohmann" log.cc status_json.cc)
 only_in(exporter "^<librdkafka" kafka_producer.cc)

@@ -65,7 +65,7 @@ templates::FlowRecord IcmpRecord(std::string_view source,
 }
 
 std::string IdOf(templates::FlowRecord record) {
-  AssignCommunityId(record);
+  AssignCommunityIds({&record, 1});
   return std::string(record.community_id.View());
 }
 

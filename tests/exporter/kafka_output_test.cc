@@ -42,7 +42,7 @@ FlowRecord Record(std::uint64_t id) {
   record.flow_id = id;
   record.source_port = static_cast<std::uint16_t>(1024 + id % 60000);
   record.source_address[15] = static_cast<std::uint8_t>(id / 60000);
-  AssignCommunityId(record);
+  AssignCommunityIds({&record, 1});
   return record;
 }
 
@@ -151,7 +151,7 @@ TEST_F(KafkaOutput, PutsBothDirectionsOfAConversationIntoOnePartition) {
   for (std::uint64_t id = 1; id <= 200; ++id) {
     FlowRecord back = templates::ReverseOf(Record(id));
     back.flow_id = id;
-    AssignCommunityId(back);
+    AssignCommunityIds({&back, 1});
     output->Add(Record(id), {});
     output->Add(back, {});
   }
