@@ -5,7 +5,9 @@
 #include <algorithm>
 #include <array>
 #include <cstddef>
+#include <cstdint>
 #include <new>
+#include <vector>
 
 #include "tracker/flow.h"
 #include "tracker/flow_index.h"
@@ -19,18 +21,37 @@ struct TcpFlowBody : FlowBody {
 };
 
 // By slot: `max_tcp` of TCP, and then as many others, so that what only TCP has
-// costs them nothing. The memory of bodies that are never made is never used.
+// costs them nothing. The memory of bodies that are never made is never used,
+// but for a while after one flow in sixteen got one: few pages would stay
+// unused then, and many at once cost less than one after the other.
 class FlowBodies {
  public:
   FlowBodies() = default;
   explicit FlowBodies(std::size_t max_tcp)
-      : lines_(3 * max_tcp), max_tcp_(max_tcp) {}
+      : lines_(3 * max_tcp),
+        max_tcp_(max_tcp),
+        chunks_(3 * max_tcp / kChunk + 1) {}
 
   // As Pages::UseLargePages().
   void UseLargePages() const { lines_.UseLargePages(); }
 
+  // A flow began, which may get a body.
+  void CountFlow() {
+    ++flows_;
+    if (flows_ == kLately) {
+      many_ = bodies_ * kMany >= flows_;
+      flows_ = 0;
+      bodies_ = 0;
+    }
+  }
   FlowBody& Construct(SlotIndex slot) {
-    void* place = &lines_[LineOf(slot)];
+    ++bodies_;
+    const std::size_t line = LineOf(slot);
+    if (many_ && !chunks_[line / kChunk]) {
+      chunks_[line / kChunk] = true;
+      lines_.Populate(line / kChunk * kChunk, kChunk);
+    }
+    void* place = &lines_[line];
     return slot < max_tcp_ ? *::new (place) TcpFlowBody()
                            : *::new (place) FlowBody();
   }
@@ -72,8 +93,16 @@ class FlowBodies {
   static_assert(sizeof(TcpFlowBody) <= 2 * sizeof(Line) &&
                 sizeof(FlowBody) == sizeof(Line));
 
+  static constexpr std::size_t kChunk = 1 << 10;  // lines
+  static constexpr std::uint32_t kLately = 1 << 12;
+  static constexpr std::uint32_t kMany = 16;
+
   PageArray<Line> lines_;
   std::size_t max_tcp_ = 0;
+  std::vector<bool> chunks_;  // whose memory is there
+  std::uint32_t flows_ = 0;   // lately,
+  std::uint32_t bodies_ = 0;  // and what they, or earlier ones, got
+  bool many_ = false;
 };
 
 }  // namespace tracker

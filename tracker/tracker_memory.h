@@ -274,6 +274,7 @@ SlotIndex FlowTracker<E, State>::Allocate(const Item& item) {
   slab_.Construct(slot, keys_.Keep(key), make_state_(key));
   index_.Insert(item.hash, slot);
   ages_.Append(slot);
+  bodies_.CountFlow();
   ++flow_count_;
   ++stats_.flows_created;
   slab_[slot].head.SetId(stats_.flows_created);
