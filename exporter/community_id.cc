@@ -117,7 +117,7 @@ void AssignCommunityIds(std::span<templates::FlowRecord> records) {
     const auto some = records.first(std::min(records.size(), kAtOnce));
     records = records.subspan(some.size());
     std::array<Sha1Block, kAtOnce> blocks;
-    std::array<Sha1Digest, kAtOnce> digests;
+    std::array<Sha1Digest, kAtOnce> digests{};
     for (std::size_t i = 0; i < some.size(); ++i) {
       blocks[i] = BlockFor(some[i]);
     }

@@ -161,8 +161,8 @@ struct Delivery::Group {
   static constexpr std::size_t kMost = 16;
   struct Origin {
     Timestamp at;
-    tracker::EndReason reason;
-    std::size_t share;  // whose it is, of those that divide the flows
+    tracker::EndReason reason = tracker::EndReason::kShutdown;
+    std::size_t share = 0;  // whose it is, of those that divide the flows
   };
 
   // As many as are there, and fit.

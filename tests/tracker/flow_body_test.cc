@@ -17,11 +17,12 @@ constexpr std::size_t kPage = 4096;
 
 // Whether its memory was ever used.
 bool IsThere(const FlowBody& body) {
-  const auto address = reinterpret_cast<std::uintptr_t>(&body);
+  const auto* octets = reinterpret_cast<const std::byte*>(&body);
+  const std::size_t in_page = reinterpret_cast<std::uintptr_t>(octets) % kPage;
   std::array<unsigned char, 1> there{};
-  EXPECT_EQ(mincore(reinterpret_cast<void*>(address / kPage * kPage), kPage,
-                    there.data()),
-            0);
+  EXPECT_EQ(
+      mincore(const_cast<std::byte*>(octets - in_page), kPage, there.data()),
+      0);
   return (there[0] & 1) != 0;
 }
 
