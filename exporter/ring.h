@@ -42,7 +42,7 @@ class Ring {
     ++filled_;
     Fetch<kToWrite>(filled_ + kAhead);
     if (filled_ - tail_.load(std::memory_order_relaxed) >=
-        std::min(kAtOnce, places_.size() / 4)) {
+        OrAQuarter(kAtOnce)) {
       Publish();
     }
   }
@@ -54,8 +54,7 @@ class Ring {
       return;
     }
     tail_.store(filled_);
-    if (filled_ - head_.load(std::memory_order_relaxed) >=
-        std::min(kBatch, places_.size() / 4)) {
+    if (filled_ - head_.load(std::memory_order_relaxed) >= OrAQuarter(kBatch)) {
       consumer_.Ring();
     }
   }
@@ -94,7 +93,7 @@ class Ring {
   void Pop() {
     ++next_;
     if (next_ - head_.load(std::memory_order_relaxed) >=
-        std::min(kGiveBack, places_.size() / 4)) {
+        OrAQuarter(kGiveBack)) {
       GiveBack();
     }
   }
@@ -144,6 +143,10 @@ class Ring {
     }
   }
 
+  // Of a small ring, less.
+  [[nodiscard]] std::size_t OrAQuarter(std::size_t places) const {
+    return std::min(places, places_.size() / 4);
+  }
   void GiveBack() {
     head_.store(next_);
     if (producer_.SomebodySleeps() && HalfFree()) {

@@ -19,7 +19,7 @@ static_assert(SHA_CBLOCK == Sha1Block::kOctets);
 // The processor's instructions for SHA-1, which the library uses, are at one
 // block after the other, and were a quarter of the export thread's work.
 // Sixteen side by side, in registers of sixteen words, take a third of that.
-constexpr std::size_t kLanes = 16;
+constexpr std::size_t kLanes = kSha1AtOnce;
 using Lanes [[gnu::vector_size(sizeof(std::uint32_t) * kLanes)]] =
     std::uint32_t;
 // Below it, the library is as fast.
@@ -32,7 +32,7 @@ constexpr Sha1Digest kInitial = {0x67452301, 0xefcdab89, 0x98badcfe, 0x10325476,
 // Of section 6.1.2, for a block in each lane.
 struct State {
   std::array<Lanes, kWords> schedule;  // the last so many words of it
-  Lanes a, b, c, d, e;
+  std::array<Lanes, kInitial.size()> sums;
 };
 
 template <unsigned kBits>
@@ -44,7 +44,8 @@ template <unsigned kBits>
 template <std::size_t kRound>
 [[gnu::target("avx512f"), gnu::always_inline]] inline void DoRound(
     State& state) {
-  auto& [w, a, b, c, d, e] = state;
+  auto& w = state.schedule;
+  auto& [a, b, c, d, e] = state.sums;
   if constexpr (kRound >= kWords) {
     w[kRound % kWords] =
         Rotate<1>(w[(kRound - 3) % kWords] ^ w[(kRound - 8) % kWords] ^
@@ -87,19 +88,16 @@ template <std::size_t... kRounds>
   }
   State state{};
   std::memcpy(state.schedule.data(), words.data(), sizeof(words));
-  constexpr Lanes kZero{};
-  state.a = kZero + kInitial[0];
-  state.b = kZero + kInitial[1];
-  state.c = kZero + kInitial[2];
-  state.d = kZero + kInitial[3];
-  state.e = kZero + kInitial[4];
+  for (std::size_t i = 0; i < kInitial.size(); ++i) {
+    state.sums[i] = Lanes{} + kInitial[i];
+  }
   DoRounds(state, std::make_index_sequence<80>());
-  const std::array<Lanes, 5> sums = {
-      state.a + kInitial[0], state.b + kInitial[1], state.c + kInitial[2],
-      state.d + kInitial[3], state.e + kInitial[4]};
+  for (std::size_t i = 0; i < kInitial.size(); ++i) {
+    state.sums[i] += kInitial[i];
+  }
   for (std::size_t lane = 0; lane < blocks.size(); ++lane) {
-    for (std::size_t i = 0; i < sums.size(); ++i) {
-      digests[lane][i] = sums[i][lane];
+    for (std::size_t i = 0; i < kInitial.size(); ++i) {
+      digests[lane][i] = state.sums[i][lane];
     }
   }
 }

@@ -36,6 +36,9 @@ class Sha1Block {
   std::array<Pair, kOctets / sizeof(Pair)> pairs_{};
 };
 
+// So many at once cost the least each.
+inline constexpr std::size_t kSha1AtOnce = 16;
+
 using Sha1Digest = std::array<std::uint32_t, 5>;  // in host byte order
 
 // There is a digest for each block.
