@@ -180,7 +180,7 @@ std::size_t Collector::Share() const {
   return queue_.GetSpool() != nullptr ? kLastShare : kAll;
 }
 
-void Collector::RefreshTemplates(Timestamp now) {
+void Collector::KeepSession(Timestamp now) {
   // Asked once for each message, when it is begun: it costs a system call.
   if (!templates_sent_ || (!waiting_ && !transport_->IsOpen())) {
     Connect(now);
@@ -208,7 +208,10 @@ std::chrono::seconds Collector::LookUpInterval() const {
 
 // A capture is read faster than names change.
 void Collector::FollowName(Timestamp now) {
-  if (url_.scheme != Scheme::kUdp || patient_ || now < next_look_up_) {
+  if (url_.scheme != Scheme::kUdp || patient_) {
+    next_look_up_ = Timestamp::max();
+  }
+  if (now < next_look_up_) {
     return;
   }
   const bool first = next_look_up_ == Timestamp{};
@@ -403,10 +406,7 @@ void Collector::KeepUndelivered() {
   queue_.AddBefore(std::move(messages), earlier);
 }
 
-void Collector::CatchUp(Timestamp now, std::size_t octets) {
-  if (!templates_sent_ || queue_.Empty()) {
-    return;
-  }
+void Collector::SendFromQueue(Timestamp now, std::size_t octets) {
   SendBatch(now);  // it came before
   while (templates_sent_ && octets > 0) {
     std::optional<SpooledMessage> next = queue_.Take();

@@ -64,7 +64,16 @@ class Collector final : public Output {
 
  private:
   void AddOne(const templates::FlowRecord& record, tracker::Timestamp now);
-  void RefreshTemplates(tracker::Timestamp now);
+  // What is due before the next record. In a message that was begun, that is a
+  // question of the time only.
+  void RefreshTemplates(tracker::Timestamp now) {
+    if (!waiting_ || !templates_sent_ || now >= next_refresh_ ||
+        now >= next_look_up_) {
+      KeepSession(now);
+    }
+  }
+  // Connects, if it is time; templates again, if that is due.
+  void KeepSession(tracker::Timestamp now);
   // Now and then, over UDP: where the collector's name points.
   void FollowName(tracker::Timestamp now);
   void Gather(const Message& message, tracker::Timestamp now);
@@ -88,7 +97,12 @@ class Collector final : public Output {
   // Of the lost connection: what is unread, then what was not handed over.
   void KeepUndelivered();
   // From the queue, about so many octets.
-  void CatchUp(tracker::Timestamp now, std::size_t octets);
+  void CatchUp(tracker::Timestamp now, std::size_t octets) {
+    if (templates_sent_ && !queue_.Empty()) {
+      SendFromQueue(now, octets);
+    }
+  }
+  void SendFromQueue(tracker::Timestamp now, std::size_t octets);
   // At once: all, unless an interface is captured.
   [[nodiscard]] std::size_t Share() const;
   void WaitForRoom(tracker::Timestamp now);

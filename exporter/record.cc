@@ -141,7 +141,7 @@ templates::FlowRecord MakeRecord(const EndedInterval& ended) {
   const tracker::HistoryText letters = stats.history.Letters(rare.history);
   record.connection_state.Assign(
       tracker::ConnectionState(stats, letters.View()));
-  record.history.Assign(letters.View());
+  record.history = {static_cast<std::uint8_t>(letters.length), letters.octets};
   return record;
 }
 

@@ -47,8 +47,10 @@ HistoryText History::Letters(const Rest& rest) const {
       ++text.length;
     }
   }
-  text.length += std::string_view(rest.letters.data(), rest.length)
-                     .copy(text.octets.data() + text.length, rest.length);
+  if (rest.length > 0) {
+    text.length += std::string_view(rest.letters.data(), rest.length)
+                       .copy(text.octets.data() + text.length, rest.length);
+  }
   return text;
 }
 
