@@ -218,7 +218,8 @@ inline std::uint64_t Microseconds(Timestamp time) {
         std::max(micros, last & ~kLowOctet) | (last & kLowOctet) | tcp_flags);
 }
 
-inline bool SideStats::CountFirst(Timestamp time, const Counted& packet) {
+[[gnu::always_inline]] inline bool SideStats::CountFirst(
+    Timestamp time, const Counted& packet) {
   const bool first = seen == 0;
   const std::uint64_t flags = packet.tcp_flags;
   const std::uint64_t ttl = packet.ttl;
@@ -231,7 +232,8 @@ inline bool SideStats::CountFirst(Timestamp time, const Counted& packet) {
   return first;
 }
 
-inline bool SideStats::Count(Timestamp time, const Counted& packet) {
+[[gnu::always_inline]] inline bool SideStats::Count(Timestamp time,
+                                                    const Counted& packet) {
   if (packets != 0) {
     CountNext(time, packet.octets, packet.ttl, packet.tcp_flags);
     return false;

@@ -68,7 +68,7 @@ class History {
   void RewriteLoneSynAck();
 
   // AddOnce() as long as it needs no rare part; else false, and nothing done.
-  bool AddOnceIfRoom(Side side, char letter) {
+  [[gnu::always_inline]] bool AddOnceIfRoom(Side side, char letter) {
     if (Has(side, letter)) {
       return true;
     }

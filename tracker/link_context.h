@@ -11,6 +11,7 @@
 
 #include "tracker/address.h"
 #include "tracker/flow_key.h"
+#include "tracker/frame.h"
 #include "tracker/packet.h"
 
 namespace tracker {
@@ -22,9 +23,17 @@ class LinkContext {
   LinkContext() = default;
   // The initiator has sent it, and nobody an answer.
   explicit LinkContext(const Packet& packet)
-      : ends_{MacWord(packet.source_mac), MacWord(packet.destination_mac)},
+      : ends_{MacWord(packet.source_mac.data()),
+              MacWord(packet.destination_mac.data())},
         interface_(packet.interface) {
     SetVlanId(Side::kInitiator, packet.vlan_id);
+  }
+  // The same, of Ethernet; so much was captured.
+  LinkContext(const Frame& frame, std::uint16_t vlan_id)
+      : ends_{MacWord(frame.captured.data() + sizeof(MacAddress)),
+              MacWord(frame.captured.data())},
+        interface_(frame.interface) {
+    SetVlanId(Side::kInitiator, vlan_id);
   }
 
   // As in FlowStats.
@@ -63,11 +72,11 @@ class LinkContext {
   static constexpr unsigned kVlanAt = 48;
   static constexpr std::uint64_t kMacMask = (std::uint64_t{1} << kVlanAt) - 1;
 
-  static std::uint64_t MacWord(const MacAddress& mac) {
+  static std::uint64_t MacWord(const std::uint8_t* mac) {
     std::uint32_t first = 0;
     std::uint16_t rest = 0;
-    std::memcpy(&first, mac.data(), sizeof(first));
-    std::memcpy(&rest, mac.data() + sizeof(first), sizeof(rest));
+    std::memcpy(&first, mac, sizeof(first));
+    std::memcpy(&rest, mac + sizeof(first), sizeof(rest));
     return first | std::uint64_t{rest} << 32;
   }
   [[nodiscard]] const std::uint64_t& End(Side side) const {

@@ -18,22 +18,33 @@ namespace tracker {
 class LonePacket {
  public:
   LonePacket() = default;
-  // Of one that CanBe().
+  // Of one that CanBe(). `tcp` is that of another protocol, too: without flags.
+  LonePacket(const TcpSegment& tcp, std::uint32_t octets, std::uint8_t ttl,
+             std::uint8_t class_of_service)
+      : sequence_(tcp.sequence),
+        octets_(octets & kMostOctets),
+        ecn_setup_((tcp.flags & kEce) != 0 ? 1 : 0),
+        ttl_(ttl),
+        class_of_service_(class_of_service) {}
   explicit LonePacket(const Packet& packet)
-      : sequence_(packet.tcp.sequence),
-        octets_(packet.octets & kMostOctets),
-        ecn_setup_((packet.tcp.flags & kEce) != 0 ? 1 : 0),
-        ttl_(packet.ttl),
-        class_of_service_(packet.class_of_service) {}
+      : LonePacket(packet.tcp, packet.octets, packet.ttl,
+                   packet.class_of_service) {}
 
   // Whether nothing of the packet would be lost. Of TCP, it is the usual SYN,
   // with or without an offer of ECN.
   static bool CanBe(const Packet& packet) {
-    return packet.octets <= kMostOctets && !packet.fragment &&
-           packet.inner_vlan_id == 0 && packet.segment_id == 0 &&
-           (packet.protocol != kTcp ||
-            (packet.tcp.complete && packet.tcp.OnlyOpens() &&
-             (packet.tcp.flags == kSyn || packet.tcp.flags == kEcnSetup)));
+    return CanBe(packet.protocol, packet.octets, packet.tcp) &&
+           !packet.fragment && packet.inner_vlan_id == 0 &&
+           packet.segment_id == 0;
+  }
+  // The same of one that is no fragment, has one tag at most, and was in no
+  // tunnel.
+  static bool CanBe(std::uint8_t protocol, std::uint32_t octets,
+                    const TcpSegment& tcp) {
+    return octets <= kMostOctets &&
+           (protocol != kTcp ||
+            (tcp.complete && tcp.OnlyOpens() &&
+             (tcp.flags == kSyn || tcp.flags == kEcnSetup)));
   }
 
   // The letter that it has in the history of the flow; 0: none.

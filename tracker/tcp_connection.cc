@@ -528,12 +528,10 @@ TcpConnection::Outcome TcpConnection::Add(Side side, const TcpSegment& segment,
   return outcome;
 }
 
-bool TcpConnection::IsReplacedBy(Side side, const TcpSegment& segment) const {
+bool TcpConnection::IsReplacedBySyn(Side side,
+                                    const TcpSegment& segment) const {
   const Endpoint initiator = StateOf(Side::kInitiator).now;
   const Endpoint responder = StateOf(Side::kResponder).now;
-  if (!Has(segment, kSyn)) {
-    return false;
-  }
   if (Has(segment, kAck) && initiator != Endpoint::kInactive) {
     return false;
   }

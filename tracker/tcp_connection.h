@@ -94,7 +94,9 @@ class TcpConnection {
 
   // A SYN that cannot belong to this connection: port reuse. A retransmitted
   // SYN, or the halves of one handshake in reverse order, are no reuse.
-  [[nodiscard]] bool IsReplacedBy(Side side, const TcpSegment& segment) const;
+  [[nodiscard]] bool IsReplacedBy(Side side, const TcpSegment& segment) const {
+    return (segment.flags & kSyn) != 0 && IsReplacedBySyn(side, segment);
+  }
 
   [[nodiscard]] TcpState State() const;
   // Microseconds from the last SYN to the first SYN-ACK, and from the last
@@ -296,6 +298,9 @@ class TcpConnection {
   // A SYN that belongs before the SYN-ACK that was seen first.
   [[nodiscard]] bool IsSynAfterSynAck(Side side, const TcpSegment& segment,
                                       const History& history) const;
+  // As IsReplacedBy(), of a SYN.
+  [[nodiscard]] bool IsReplacedBySyn(Side side,
+                                     const TcpSegment& segment) const;
   static std::string_view ResetState(std::string_view letters);
   // Octets of payload the side is known to have sent, by sequence numbers.
   [[nodiscard]] std::uint32_t StreamOctets(Side side) const;

@@ -190,6 +190,19 @@ class FlowTracker {
     Timestamp time;
     SlotIndex slot = kNoSlot;
   };
+  // What of the first packet tells who opened the conversation.
+  struct Opening {
+    std::uint8_t protocol = 0;
+    std::uint8_t tcp_flags = 0;
+    std::uint16_t source_port = 0;
+    std::uint16_t destination_port = 0;
+    bool broadcast = false;  // to all hosts
+  };
+  // Whether there is evidence, and that it was the receiver.
+  struct Direction {
+    bool known = false;
+    bool turned = false;
+  };
 
   // tracker_memory.h: slots, rings and the clock.
   void Adopt(const TrackerConfig& config);
@@ -271,7 +284,8 @@ class FlowTracker {
   }
   FreePlaces& SlotsOf(bool tcp) { return tcp ? tcp_slots_ : other_slots_; }
   SlotIndex TakeSlot(bool tcp);
-  SlotIndex Allocate(const Item& item);
+  // For a new flow.
+  SlotIndex Allocate(std::uint64_t hash, const Key& key, std::uint8_t protocol);
   void Free(SlotIndex slot);
   // After every entry was destroyed: what is left of them, at once.
   void FreeAll();
@@ -301,6 +315,8 @@ class FlowTracker {
   bool CarryOn(const Frame& frame, Item& item, Timestamp quiet, Sink& sink);
   template <typename Sink>
   bool CarryOnSlowly(const Frame& frame, const Item& item, Sink& sink);
+  bool Begin(const Frame& frame, const Item& item, Timestamp quiet);
+  static Opening OpeningOf(const Glance& glance, const FlowKey& key);
   template <typename Sink>
   void AdvanceAll(std::span<const Frame> frames, std::span<Item> items,
                   Sink& sink);
@@ -324,16 +340,26 @@ class FlowTracker {
                        Timestamp now, Sink& sink);
   template <typename Sink>
   SlotIndex Start(const Item& item, Timestamp now, Sink& sink);
-  bool OrientNewFlow(const Packet& packet, FlowHead& head) const;
-  void KeepLone(const Packet& packet, Entry& entry);
+  [[nodiscard]] Direction DirectionOf(const Opening& opening) const;
+  [[nodiscard]] Direction DirectionOf(const Packet& packet) const;
+  static void KeepLone(LonePacket lone, Entry& entry);
   bool AdvanceInOrder(const Whole& flow, const Packet& packet, Side side);
   template <typename Sink>
-  Side AdvanceTcp(const Whole& flow, const TcpSegment& segment, Timestamp time,
-                  Side side, Sink& sink);
-  void Count(const Whole& flow, const Packet& packet, Side side);
-  void KeepVlan(Entry& entry, Side side, std::uint16_t vlan_id);
+  [[gnu::always_inline]] inline Side AdvanceTcp(const Whole& flow,
+                                                const TcpSegment& segment,
+                                                Timestamp time, Side side,
+                                                Sink& sink);
   template <typename Sink>
-  void CloseIfOver(const Whole& flow, Timestamp now, Sink& sink);
+  Side AdvanceTcpSlowly(const Whole& flow, const TcpSegment& segment,
+                        Timestamp time, Side side, Sink& sink);
+  void Count(const Whole& flow, const Packet& packet, Side side);
+  [[gnu::always_inline]] inline void KeepVlan(Entry& entry, Side side,
+                                              std::uint16_t vlan_id);
+  template <typename Sink>
+  [[gnu::always_inline]] inline void CloseIfOver(const Whole& flow,
+                                                 Timestamp now, Sink& sink);
+  template <typename Sink>
+  void Close(const Whole& flow, Timestamp now, Sink& sink);
   template <typename Sink>
   void End(SlotIndex slot, EndReason reason, Sink& sink);
   template <typename Sink>

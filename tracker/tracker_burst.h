@@ -59,7 +59,8 @@ template <Extractor E, typename State>
 template <typename Sink>
 bool FlowTracker<E, State>::CarryOn(const Frame& frame, Item& item,
                                     Timestamp quiet, Sink& sink) {
-  if (!guesses_hold_ && item.guess != kNoSlot) {
+  // One of the burst may have begun it.
+  if (!guesses_hold_ || item.guess == kNoSlot) {
     Guess(item);
   }
   if (frame.time < clock_ || frame.time >= quiet || item.guess == kNoSlot) {
@@ -143,6 +144,53 @@ bool FlowTracker<E, State>::CarryOnSlowly(const Frame& frame, const Item& item,
   return true;
 }
 
+// A flow of which a LonePacket tells all there is yet begins, if it is new, and
+// the clock moves by little. False, and nothing done: it takes Advance(), which
+// would have done the same.
+template <Extractor E, typename State>
+bool FlowTracker<E, State>::Begin(const Frame& frame, const Item& item,
+                                  Timestamp quiet) {
+  const Glance& glance = item.glance;
+  if (item.guess != kNoSlot || frame.time < clock_ || frame.time >= quiet ||
+      flow_count_ >= config_.max_flows ||
+      !LonePacket::CanBe(glance.protocol, glance.octets, glance.tcp)) {
+    return false;
+  }
+  Key key;
+  glance.CopyKeyTo(key);
+  const Direction direction = DirectionOf(OpeningOf(glance, key));
+  if (direction.turned) {
+    return false;
+  }
+  const SlotIndex slot = Allocate(item.hash, key, glance.protocol);
+  Entry& entry = slab_[slot];
+  entry.head.initiator = glance.orientation;
+  entry.head.idle_since = frame.time;
+  entry.head.direction_known = direction.known;
+  const GlanceRest rest = RestOf(frame);
+  entry.context = contexts_.Take(LinkContext(frame, rest.vlan_id));
+  KeepLone(
+      LonePacket(glance.tcp, glance.octets, glance.ttl, rest.class_of_service),
+      entry);
+  FileInRing(slot);
+  clock_ = frame.time;
+  ++stats_.packets_tracked;
+  return true;
+}
+
+// Whether it went to all hosts is not looked at: it only keeps a flow from
+// being turned.
+template <Extractor E, typename State>
+auto FlowTracker<E, State>::OpeningOf(const Glance& glance, const FlowKey& key)
+    -> Opening {
+  const std::size_t source =
+      glance.orientation == Orientation::kFirstToSecond ? 0 : 1;
+  return {.protocol = glance.protocol,
+          .tcp_flags = glance.tcp.flags,
+          .source_port = key.port[source],
+          .destination_port = key.port[1 - source]};
+}
+
 // Of few flows nothing needs to be fetched: that would be a tenth of the work.
 template <Extractor E, typename State>
 void FlowTracker<E, State>::GuessAll(std::span<Item> items) {
@@ -181,7 +229,9 @@ void FlowTracker<E, State>::AdvanceAll(std::span<const Frame> frames,
   for (std::size_t i = 0; i < frames.size(); ++i) {
     Item& item = items[i];
     if constexpr (kGlances<Sink>) {
-      if (item.glanced && CarryOn(frames[i], item, quiet, sink)) {
+      if (item.glanced &&
+          (CarryOn(frames[i], item, quiet, sink) ||
+           (kKeepsLone<Sink> && Begin(frames[i], item, quiet)))) {
         continue;
       }
       if (item.glanced) {

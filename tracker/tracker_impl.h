@@ -178,22 +178,27 @@ SlotIndex FlowTracker<E, State>::Start(const Item& item, Timestamp now,
   }
   const Packet& packet = item.extracted.packet;
   const bool one_conversation = item.extracted.one_conversation;
-  const SlotIndex slot = Allocate(item);
+  const Direction direction =
+      one_conversation ? DirectionOf(packet) : Direction{};
+  const SlotIndex slot =
+      Allocate(item.hash, item.extracted.key, packet.protocol);
   Entry& entry = slab_[slot];
   entry.head.initiator = item.extracted.orientation;
-  entry.head.protocol = packet.protocol;
   entry.head.idle_since = now;
+  entry.head.direction_known = direction.known;
   entry.context = contexts_.Take(LinkContext(packet));
-  const bool turned = one_conversation && OrientNewFlow(packet, entry.head);
-  if (kKeepsLone<Sink> && one_conversation && !turned && !suspect_ &&
+  if (kKeepsLone<Sink> && one_conversation && !direction.turned && !suspect_ &&
       packet.time == now && LonePacket::CanBe(packet)) {
-    KeepLone(packet, entry);
+    KeepLone(LonePacket(packet), entry);
+    if (entry.head.IsIcmp()) {
+      entry.head.icmp_type_code[0] = packet.IcmpTypeCode();
+    }
   } else {
     GiveBody(slot, now);
     if (packet.segment_id != 0) {
       RareOf(entry).Write().segment_id = packet.segment_id;
     }
-    if (turned) {
+    if (direction.turned) {
       FlipSides(slot);
       RareLoan rare = RareOf(entry);
       entry.head.history.AddFlip(rare);
@@ -206,47 +211,49 @@ SlotIndex FlowTracker<E, State>::Start(const Item& item, Timestamp now,
   return slot;
 }
 
-// Who opened the conversation, when its first packet may come from the middle:
-// whether it was the receiver.
 template <Extractor E, typename State>
-bool FlowTracker<E, State>::OrientNewFlow(const Packet& packet,
-                                          FlowHead& head) const {
+auto FlowTracker<E, State>::DirectionOf(const Packet& packet) const
+    -> Direction {
   if (packet.protocol == kIcmp || packet.protocol == kIcmpV6) {
-    head.direction_known = IsIcmpRequest(packet.protocol, packet.icmp_type);
-    return false;
-  }
-  const bool tcp = packet.protocol == kTcp;
-  const bool syn = tcp && (packet.tcp.flags & kSyn) != 0;
-  const bool pure_syn = syn && (packet.tcp.flags & kAck) == 0;
-  const bool from_server =
-      IsLikelyServerPort(packet.protocol, packet.source_port);
-  const bool to_server =
-      IsLikelyServerPort(packet.protocol, packet.destination_port);
-  head.direction_known = pure_syn || (to_server && !from_server);
-  if (!config_.use_direction_evidence || pure_syn || !from_server) {
-    return false;
+    return {.known = IsIcmpRequest(packet.protocol, packet.icmp_type)};
   }
   constexpr IpAddress kBroadcast = IpAddress::V4(255, 255, 255, 255);
-  if (packet.ip_version == 4 && packet.destination == kBroadcast) {
-    return false;
-  }
-  const bool lower_port =
-      tcp && !syn && packet.source_port < packet.destination_port;
-  const bool turned = !to_server || lower_port;
-  head.direction_known = head.direction_known || turned;
-  return turned;
+  return DirectionOf({.protocol = packet.protocol,
+                      .tcp_flags = packet.tcp.flags,
+                      .source_port = packet.source_port,
+                      .destination_port = packet.destination_port,
+                      .broadcast = packet.ip_version == 4 &&
+                                   packet.destination == kBroadcast});
 }
 
-// All that there is to count of the packet, in the flow's head.
 template <Extractor E, typename State>
-void FlowTracker<E, State>::KeepLone(const Packet& packet, Entry& entry) {
-  FlowHead& head = entry.head;
-  entry.lone = LonePacket(packet);
-  if (const char letter = LonePacket::LetterOf(packet.protocol); letter != 0) {
-    head.history.Begin(Side::kInitiator, letter);
+auto FlowTracker<E, State>::DirectionOf(const Opening& opening) const
+    -> Direction {
+  const bool tcp = opening.protocol == kTcp;
+  const bool syn = tcp && (opening.tcp_flags & kSyn) != 0;
+  if (syn && (opening.tcp_flags & kAck) == 0) {
+    return {.known = true};
   }
-  if (head.IsIcmp()) {
-    head.icmp_type_code[0] = packet.IcmpTypeCode();
+  const bool from_server =
+      IsLikelyServerPort(opening.protocol, opening.source_port);
+  const bool to_server =
+      IsLikelyServerPort(opening.protocol, opening.destination_port);
+  if (!config_.use_direction_evidence || !from_server || opening.broadcast) {
+    return {.known = to_server && !from_server};
+  }
+  const bool lower_port =
+      tcp && !syn && opening.source_port < opening.destination_port;
+  const bool turned = !to_server || lower_port;
+  return {.known = turned, .turned = turned};
+}
+
+// All that there is to count of the packet, but for ICMP, in the flow's head.
+template <Extractor E, typename State>
+void FlowTracker<E, State>::KeepLone(LonePacket lone, Entry& entry) {
+  FlowHead& head = entry.head;
+  entry.lone = lone;
+  if (const char letter = LonePacket::LetterOf(head.protocol); letter != 0) {
+    head.history.Begin(Side::kInitiator, letter);
   }
 }
 
@@ -272,16 +279,26 @@ template <typename Sink>
 Side FlowTracker<E, State>::AdvanceTcp(const Whole& flow,
                                        const TcpSegment& segment,
                                        Timestamp time, Side side, Sink& sink) {
-  Entry& entry = flow.entry;
-  TcpConnection& connection = flow.Connection();
   if constexpr (!WantsEstablished<Sink, Flow> &&
                 !WantsStateChange<Sink, Flow>) {
-    History& history = entry.head.history;
+    TcpConnection& connection = flow.Connection();
+    History& history = flow.entry.head.history;
     if (connection.AddHandshake(side, segment, time, history) ||
         connection.AddClose(side, segment, history)) {
       return side;
     }
   }
+  return AdvanceTcpSlowly(flow, segment, time, side, sink);
+}
+
+template <Extractor E, typename State>
+template <typename Sink>
+Side FlowTracker<E, State>::AdvanceTcpSlowly(const Whole& flow,
+                                             const TcpSegment& segment,
+                                             Timestamp time, Side side,
+                                             Sink& sink) {
+  Entry& entry = flow.entry;
+  TcpConnection& connection = flow.Connection();
   const TcpState before = connection.State();
   const auto outcome =
       connection.Add(side, segment, time, entry.head.history,
@@ -347,21 +364,24 @@ template <Extractor E, typename State>
 template <typename Sink>
 void FlowTracker<E, State>::CloseIfOver(const Whole& flow, Timestamp now,
                                         Sink& sink) {
+  FlowHead& head = flow.entry.head;
+  if (head.IsTcp() && !head.closed && flow.Connection().Over()) {
+    Close(flow, now, sink);
+  }
+}
+
+template <Extractor E, typename State>
+template <typename Sink>
+void FlowTracker<E, State>::Close(const Whole& flow, Timestamp now,
+                                  Sink& sink) {
   const SlotIndex slot = flow.slot;
   FlowHead& head = flow.entry.head;
-  if (!head.IsTcp() || head.closed) {
-    return;
-  }
-  const TcpConnection& connection = flow.Connection();
-  if (!connection.Over()) {
-    return;
-  }
   if (config_.close_linger > Duration::zero()) {
     // Its ring hears of it when it asks.
     head.closed = true;
     head.idle_since = now;
     FileAsClosed(slot);
-  } else if (connection.OverAndAcknowledged()) {
+  } else if (flow.Connection().OverAndAcknowledged()) {
     End(slot, ReasonFor(slot, EndReason::kFin), sink);
   }
 }

@@ -268,16 +268,18 @@ SlotIndex FlowTracker<E, State>::TakeSlot(bool tcp) {
 }
 
 template <Extractor E, typename State>
-SlotIndex FlowTracker<E, State>::Allocate(const Item& item) {
-  const SlotIndex slot = TakeSlot(item.extracted.packet.protocol == kTcp);
-  const Key& key = item.extracted.key;
+SlotIndex FlowTracker<E, State>::Allocate(std::uint64_t hash, const Key& key,
+                                          std::uint8_t protocol) {
+  const SlotIndex slot = TakeSlot(protocol == kTcp);
   slab_.Construct(slot, keys_.Keep(key), make_state_(key));
-  index_.Insert(item.hash, slot);
+  index_.Insert(hash, slot);
   ages_.Append(slot);
   bodies_.CountFlow();
   ++flow_count_;
   ++stats_.flows_created;
-  slab_[slot].head.SetId(stats_.flows_created);
+  FlowHead& head = slab_[slot].head;
+  head.SetId(stats_.flows_created);
+  head.protocol = protocol;
   return slot;
 }
 

@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "tracker/link_context.h"
 
+#include <cstdint>
+#include <vector>
+
 #include <gtest/gtest.h>
 
 namespace tests {
@@ -31,6 +34,16 @@ TEST(LinkContext, IsThatOfTheFirstPacket) {
   EXPECT_EQ(context.VlanId(Side::kInitiator), 4094);
   EXPECT_EQ(context.VlanId(Side::kResponder), 0);
   EXPECT_EQ(context.Interface(), 0xfffffffe);
+}
+
+TEST(LinkContext, IsTheSameFromTheHeaderOfEthernet) {
+  std::vector<std::uint8_t> ethernet(kReceiver.begin(), kReceiver.end());
+  ethernet.insert(ethernet.end(), kSender.begin(), kSender.end());
+  tracker::Frame frame;
+  frame.captured = ethernet;
+  frame.interface = 0xfffffffe;
+
+  EXPECT_TRUE(LinkContext(frame, 4094) == LinkContext(TaggedPacket()));
 }
 
 TEST(LinkContext, TakesTheTagOfTheAnswerWithoutItsAddress) {

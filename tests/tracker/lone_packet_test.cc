@@ -4,7 +4,9 @@
 // each kind of first packet, and each thing that may come next.
 #include <chrono>
 #include <ostream>
+#include <span>
 #include <string>
+#include <tuple>
 #include <vector>
 
 #include <gmock/gmock.h>
@@ -70,6 +72,13 @@ std::vector<First> Firsts() {
       {"TCP header cut short", Syn().TruncateTo(40), false},
       {"query", Query(), true},
       {"answer", Answer(), true},
+      {"answer in a VLAN",
+       Eth().Vlan(7).Ipv4("192.0.2.1", "198.51.100.1").Udp(53, 40000), true},
+      {"answer over IPv6",
+       Eth().Ipv6("2001:db8::1", "2001:db8::2").Udp(53, 40000), true},
+      {"query between servers", FromClient().Udp(53, 53), true},
+      {"offer to all hosts",
+       Eth().Ipv4("192.0.2.1", "255.255.255.255").Udp(67, 68), true},
       {"large datagram", Query().Payload(20000), true},
       {"larger datagram", Query().Payload(40000), false},
       {"fragment", FromClient().Fragment(0, true).Udp(40000, 53).Payload(16),
@@ -122,31 +131,59 @@ std::vector<Next> Nexts() {
 
 // The times of two packets have to agree, and then they are trusted.
 template <typename Sink>
-void TrackTrusted(const CapturedFrame& frame, Tracker& tracker, Sink& sink) {
+void Trust(Tracker& tracker, Sink& sink) {
   const CapturedFrame other = FromClient().Udp(9, 9).At(kStart);
   tracker.Track(other.View(), sink);
   tracker.Track(other.View(), sink);
-  tracker.Track(frame.View(), sink);
+}
+
+enum class Calls { kForEach, kBursts, kOneBurst };
+
+template <typename Sink>
+void TrackAll(const std::vector<CapturedFrame>& frames, Calls calls,
+              Tracker& tracker, Sink& sink) {
+  std::vector<tracker::Frame> views;
+  for (const CapturedFrame& frame : frames) {
+    views.push_back(frame.View());
+  }
+  if (calls == Calls::kOneBurst) {
+    tracker.TrackBurst(views, sink);
+    return;
+  }
+  for (const tracker::Frame& view : views) {
+    if (calls == Calls::kForEach) {
+      tracker.Track(view, sink);
+    } else {
+      tracker.TrackBurst(std::span(&view, 1), sink);
+    }
+  }
 }
 
 class FirstAndNext : public testing::TestWithParam<std::tuple<First, Next>> {};
 
 template <typename Sink>
-std::vector<Record> RecordsFor(const First& first, const Next& next) {
-  TrackerConfig config{.active_timeout = 40s, .max_flows = 10};
+std::vector<Record> RecordsFor(const First& first, const Next& next,
+                               Calls calls = Calls::kForEach,
+                               bool use_direction_evidence = false) {
+  TrackerConfig config{.active_timeout = 40s,
+                       .max_flows = 10,
+                       .use_direction_evidence = use_direction_evidence};
   Tracker tracker(config);
   Sink sink;
-  TrackTrusted(first.packet.At(kStart + 1ms), tracker, sink);
+  Trust(tracker, sink);
+  std::vector<CapturedFrame> frames = {first.packet.At(kStart + 1ms)};
   if (next.grows) {
+    TrackAll(frames, calls, tracker, sink);
+    frames.clear();
     config.max_flows = 20;
     tracker.SetConfig(config, sink);
   }
   Duration at = next.after;
   for (const PacketBuilder& packet : next.packets) {
     at += 1ms;
-    const CapturedFrame frame = packet.At(kStart + at);
-    tracker.Track(frame.View(), sink);
+    frames.push_back(packet.At(kStart + at));
   }
+  TrackAll(frames, calls, tracker, sink);
   tracker.Sweep(kStart + at, sink);
   tracker.Finish(sink);
   return std::move(sink.records);
@@ -159,6 +196,20 @@ TEST_P(FirstAndNext, MakeTheSameRecordsWhetherOrNotPacketsAreLookedAt) {
 
   EXPECT_EQ(records, RecordsFor<Ledger>(first, next));
   EXPECT_THAT(records, SizeIs(testing::Ge(2)));
+}
+
+// A burst is looked at briefly, if its sink sees no packets.
+TEST_P(FirstAndNext, MakeTheSameRecordsInBursts) {
+  const auto& [first, next] = GetParam();
+  for (const bool evidence : {false, true}) {
+    const auto records =
+        RecordsFor<Ledger>(first, next, Calls::kForEach, evidence);
+
+    for (const Calls calls : {Calls::kBursts, Calls::kOneBurst}) {
+      EXPECT_EQ(RecordsFor<QuietLedger>(first, next, calls, evidence), records)
+          << (evidence ? "with" : "without") << " evidence of direction";
+    }
+  }
 }
 
 INSTANTIATE_TEST_SUITE_P(Flow, FirstAndNext,
@@ -179,7 +230,9 @@ TEST(LonePacket, IsWhatItTellsAllOf) {
 TEST(LonePacket, IsFoundInItsFlow) {
   Tracker tracker(TrackerConfig{.max_flows = 10});
   QuietLedger sink;
-  TrackTrusted(Syn().At(kStart + 2s), tracker, sink);
+  Trust(tracker, sink);
+  const CapturedFrame syn = Syn().At(kStart + 2s);
+  tracker.Track(syn.View(), sink);
 
   int found = 0;
   tracker.ForEach([&](const auto& flow) {
