@@ -143,6 +143,7 @@ template <typename Sink>
 void TrackAll(const std::vector<CapturedFrame>& frames, Calls calls,
               Tracker& tracker, Sink& sink) {
   std::vector<tracker::Frame> views;
+  views.reserve(frames.size());
   for (const CapturedFrame& frame : frames) {
     views.push_back(frame.View());
   }
