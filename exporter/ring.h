@@ -134,6 +134,7 @@ class Ring {
     constexpr std::size_t kOctets = std::min(sizeof(T), 4 * kLine);
     const auto* place =
         reinterpret_cast<const std::byte*>(&places_[position & mask_]);
+// GCC would keep the loop, which is as long as what it does.
 #pragma GCC unroll 4
     for (std::size_t at = 0; at < kOctets; at += kLine) {
       if constexpr (kPurpose == kToWrite) {
