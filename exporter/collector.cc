@@ -41,7 +41,12 @@ Collector::Collector(CollectorUrl url, std::unique_ptr<Encoder> encoder,
       batch_(transport_->LargestBatch()),
       statistics_(std::move(statistics)),
       queue_(kBacklogOctets),
-      patient_(patient) {}
+      patient_(patient) {
+  // A capture is read faster than names change.
+  if (url_.scheme != Scheme::kUdp || patient_) {
+    next_look_up_ = Timestamp::max();
+  }
+}
 
 MessageSink Collector::SinkAt(Timestamp now) {
   return [this, now](const Message& message) { Gather(message, now); };
@@ -206,11 +211,7 @@ std::chrono::seconds Collector::LookUpInterval() const {
              : std::min(url_.template_refresh, kLongest);
 }
 
-// A capture is read faster than names change.
 void Collector::FollowName(Timestamp now) {
-  if (url_.scheme != Scheme::kUdp || patient_) {
-    next_look_up_ = Timestamp::max();
-  }
   if (now < next_look_up_) {
     return;
   }

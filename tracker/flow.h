@@ -138,12 +138,15 @@ struct FlowHead {
   void SetId(std::uint64_t number) {
     id = number & ((std::uint64_t{1} << 48) - 1);
   }
+  // By its first packet; the id and the protocol are set already.
+  void Begin(Orientation orientation, bool known, Timestamp now) {
+    initiator = orientation;
+    direction_known = known;
+    idle_since = now;
+  }
   // Index into the key's address and port for a side.
   [[nodiscard]] std::size_t Endpoint(Side side) const {
-    return (side == Side::kInitiator) ==
-                   (initiator == Orientation::kFirstToSecond)
-               ? 0
-               : 1;
+    return SenderOf(side == Side::kInitiator ? initiator : Opposite(initiator));
   }
   [[nodiscard]] bool IsTcp() const { return protocol == kTcp; }
   [[nodiscard]] bool IsIcmp() const {

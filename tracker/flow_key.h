@@ -28,6 +28,11 @@ constexpr Orientation Opposite(Orientation orientation) {
              : Orientation::kFirstToSecond;
 }
 
+// Index of the sender into the key's addresses and ports.
+constexpr std::size_t SenderOf(Orientation orientation) {
+  return orientation == Orientation::kFirstToSecond ? 0 : 1;
+}
+
 // The two ends of a conversation as roles, independent of the key's order.
 enum class Side : std::uint8_t { kInitiator, kResponder };
 

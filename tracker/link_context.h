@@ -23,18 +23,12 @@ class LinkContext {
   LinkContext() = default;
   // The initiator has sent it, and nobody an answer.
   explicit LinkContext(const Packet& packet)
-      : ends_{MacWord(packet.source_mac.data()),
-              MacWord(packet.destination_mac.data())},
-        interface_(packet.interface) {
-    SetVlanId(Side::kInitiator, packet.vlan_id);
-  }
+      : LinkContext(packet.source_mac.data(), packet.destination_mac.data(),
+                    packet.interface, packet.vlan_id) {}
   // The same, of Ethernet; so much was captured.
   LinkContext(const Frame& frame, std::uint16_t vlan_id)
-      : ends_{MacWord(frame.captured.data() + sizeof(MacAddress)),
-              MacWord(frame.captured.data())},
-        interface_(frame.interface) {
-    SetVlanId(Side::kInitiator, vlan_id);
-  }
+      : LinkContext(frame.captured.data() + sizeof(MacAddress),
+                    frame.captured.data(), frame.interface, vlan_id) {}
 
   // As in FlowStats.
   [[nodiscard]] MacAddress Mac(Side side) const {
@@ -69,6 +63,12 @@ class LinkContext {
   }
 
  private:
+  LinkContext(const std::uint8_t* source, const std::uint8_t* destination,
+              std::uint32_t interface, std::uint16_t vlan_id)
+      : ends_{MacWord(source), MacWord(destination)}, interface_(interface) {
+    SetVlanId(Side::kInitiator, vlan_id);
+  }
+
   static constexpr unsigned kVlanAt = 48;
   static constexpr std::uint64_t kMacMask = (std::uint64_t{1} << kVlanAt) - 1;
 

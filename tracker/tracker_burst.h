@@ -164,9 +164,7 @@ bool FlowTracker<E, State>::Begin(const Frame& frame, const Item& item,
   }
   const SlotIndex slot = Allocate(item.hash, key, glance.protocol);
   Entry& entry = slab_[slot];
-  entry.head.initiator = glance.orientation;
-  entry.head.idle_since = frame.time;
-  entry.head.direction_known = direction.known;
+  entry.head.Begin(glance.orientation, direction.known, frame.time);
   const GlanceRest rest = RestOf(frame);
   entry.context = contexts_.Take(LinkContext(frame, rest.vlan_id));
   KeepLone(
@@ -183,8 +181,7 @@ bool FlowTracker<E, State>::Begin(const Frame& frame, const Item& item,
 template <Extractor E, typename State>
 auto FlowTracker<E, State>::OpeningOf(const Glance& glance, const FlowKey& key)
     -> Opening {
-  const std::size_t source =
-      glance.orientation == Orientation::kFirstToSecond ? 0 : 1;
+  const std::size_t source = SenderOf(glance.orientation);
   return {.protocol = glance.protocol,
           .tcp_flags = glance.tcp.flags,
           .source_port = key.port[source],

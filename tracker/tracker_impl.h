@@ -183,9 +183,7 @@ SlotIndex FlowTracker<E, State>::Start(const Item& item, Timestamp now,
   const SlotIndex slot =
       Allocate(item.hash, item.extracted.key, packet.protocol);
   Entry& entry = slab_[slot];
-  entry.head.initiator = item.extracted.orientation;
-  entry.head.idle_since = now;
-  entry.head.direction_known = direction.known;
+  entry.head.Begin(item.extracted.orientation, direction.known, now);
   entry.context = contexts_.Take(LinkContext(packet));
   if (kKeepsLone<Sink> && one_conversation && !direction.turned && !suspect_ &&
       packet.time == now && LonePacket::CanBe(packet)) {
