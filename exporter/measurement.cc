@@ -157,7 +157,8 @@ Measurement::Measurement(std::unique_ptr<Source> source,
       sampler_(options.sampling),
       tracker_(options.tracker, tracker::FiveTuple(options.five_tuple)),
       wanted_(tracker_.Config()),
-      ended_(RingPlaces(options.threads), consumer),
+      ended_(RingPlaces(options.threads), consumer,
+             options.live ? EndedQueue::kSoon : EndedQueue::kLate),
       watch_(options.watch_traffic
                  ? std::make_unique<TrafficWatch>(options.five_tuple.innermost)
                  : nullptr),

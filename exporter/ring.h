@@ -14,6 +14,7 @@
 #include <atomic>
 #include <chrono>
 #include <cstddef>
+#include <limits>
 #include <vector>
 
 #include "exporter/doorbell.h"
@@ -23,10 +24,19 @@ namespace exporter {
 template <typename T>
 class Ring {
  public:
+  // What is worth waking a consumer who must not be late, and one who may.
+  static constexpr std::size_t kSoon = 256;
+  static constexpr std::size_t kLate = std::numeric_limits<std::size_t>::max();
+
   // `capacity` is a power of two. The consumer sleeps at `consumer`, which
-  // outlives the queue.
-  Ring(std::size_t capacity, Doorbell& consumer)
-      : places_(capacity), mask_(capacity - 1), consumer_(consumer) {}
+  // outlives the queue, and is worth waking when so many wait for him, or a
+  // quarter of them all.
+  Ring(std::size_t capacity, Doorbell& consumer,
+       std::size_t worth_waking = kSoon)
+      : places_(capacity),
+        mask_(capacity - 1),
+        consumer_(consumer),
+        worth_waking_(OrAQuarter(worth_waking)) {}
 
   // Producer. A place to fill and then Commit(), or nullptr when full.
   T* Reserve() {
@@ -54,7 +64,7 @@ class Ring {
       return;
     }
     tail_.store(filled_);
-    if (filled_ - head_.load(std::memory_order_relaxed) >= OrAQuarter(kBatch)) {
+    if (filled_ - head_.load(std::memory_order_relaxed) >= worth_waking_) {
       consumer_.Ring();
     }
   }
@@ -105,7 +115,6 @@ class Ring {
   [[nodiscard]] bool Closed() const { return closed_.load(); }
 
  private:
-  static constexpr std::size_t kBatch = 256;
   static constexpr std::size_t kAtOnce = 16;
   static constexpr std::size_t kGiveBack = 64;
   static constexpr std::size_t kAhead = 12;
@@ -162,6 +171,7 @@ class Ring {
   std::vector<Place> places_;
   std::size_t mask_;
   Doorbell& consumer_;
+  std::size_t worth_waking_;
   Doorbell producer_;
   alignas(64) std::size_t next_ = 0;    // the consumer's alone:
   std::size_t end_ = 0;                 // those before it are there

@@ -144,6 +144,36 @@ TEST(EndedQueue, WakesTheConsumerWhenAQuarterIsFull) {
             std::chrono::seconds{30});
 }
 
+// How many records wake a consumer who sleeps.
+std::uint64_t RecordsThatWake(EndedQueue& queue, Doorbell& doorbell) {
+  std::thread consumer([&] {
+    int looks = 0;
+    doorbell.Wait(std::chrono::minutes{1}, [&] { return ++looks > 1; });
+  });
+  while (!doorbell.SomebodySleeps()) {
+    std::this_thread::yield();
+  }
+  std::uint64_t records = 0;
+  while (doorbell.SomebodySleeps() && records < 10'000) {
+    Put(queue, ++records);
+    queue.Publish();
+  }
+  consumer.join();
+  return records;
+}
+
+TEST(EndedQueue, OfManyPlacesWakesTheConsumerSoon) {
+  Doorbell doorbell;
+  EndedQueue queue(1 << 13, doorbell);
+  EXPECT_EQ(RecordsThatWake(queue, doorbell), 256U);
+}
+
+TEST(EndedQueue, WhoseConsumerMayBeLateWakesHimWhenAQuarterIsFull) {
+  Doorbell doorbell;
+  EndedQueue queue(1 << 13, doorbell, EndedQueue::kLate);
+  EXPECT_EQ(RecordsThatWake(queue, doorbell), (1U << 13) / 4);
+}
+
 TEST(EndedQueue, LosesNothingBetweenTwoThreads) {
   constexpr std::uint64_t kCount = 100'000;
   Doorbell doorbell;
