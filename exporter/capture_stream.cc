@@ -10,10 +10,17 @@
 #include <system_error>
 #include <utility>
 
+#include <sys/stat.h>
+
 namespace exporter {
 namespace {
 
 constexpr int kGzipOnly = 15 + 16;  // window bits, in zlib's way to say it
+
+bool IsRegular(const Descriptor& file) {
+  struct stat status {};
+  return fstat(file.Get(), &status) == 0 && S_ISREG(status.st_mode);
+}
 
 }  // namespace
 
@@ -29,6 +36,7 @@ struct CaptureStream::Inflater {
 
 CaptureStream::CaptureStream(Descriptor file, const std::atomic<bool>& stop)
     : file_(std::move(file)),
+      may_wait_(!IsRegular(file_)),
       stop_(stop),
       buffer_(std::make_unique_for_overwrite<std::uint8_t[]>(kAtOnce)) {}
 
@@ -64,7 +72,7 @@ std::ptrdiff_t CaptureStream::ReadFile(std::span<std::uint8_t> octets) {
     if (stop_.load(std::memory_order_relaxed)) {
       return 0;
     }
-  } while (poll(&ready, 1, kPollMilliseconds) == 0);
+  } while (may_wait_ && poll(&ready, 1, kPollMilliseconds) == 0);
   ssize_t got = 0;
   do {
     got = read(file_.Get(), octets.data(), octets.size());

@@ -53,6 +53,7 @@ class CaptureStream {
   std::ptrdiff_t Fail(const std::string& why);
 
   Descriptor file_;
+  bool may_wait_;  // for what is not there yet
   const std::atomic<bool>& stop_;
   std::unique_ptr<std::uint8_t[]> buffer_;
   std::span<const std::uint8_t> unread_;  // in buffer_

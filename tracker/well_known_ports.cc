@@ -9,8 +9,10 @@
 namespace tracker {
 namespace {
 
-// A bit for each port: what a new flow asks is answered without a search.
-using PortSet = std::array<std::uint64_t, 65536 / 64>;
+// A bit for each port up to the highest: what a new flow asks is answered
+// without a search, and of a client's port mostly without a look.
+constexpr std::uint16_t kHighest = 20000;
+using PortSet = std::array<std::uint64_t, kHighest / 64 + 1>;
 
 template <std::size_t kCount>
 constexpr PortSet SetOf(const std::array<std::uint16_t, kCount>& ports) {
@@ -22,7 +24,7 @@ constexpr PortSet SetOf(const std::array<std::uint16_t, kCount>& ports) {
 }
 
 constexpr bool Has(const PortSet& set, std::uint16_t port) {
-  return (set[port / 64] >> port % 64 & 1) != 0;
+  return port <= kHighest && (set[port / 64] >> port % 64 & 1) != 0;
 }
 
 constexpr PortSet kTcpPorts = SetOf(std::to_array<std::uint16_t>(

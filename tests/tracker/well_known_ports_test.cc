@@ -32,7 +32,9 @@ TEST(WellKnownPorts, AreThoseOfTheProtocol) {
 }
 
 TEST(WellKnownPorts, EphemeralPortIsNone) {
+  EXPECT_FALSE(IsLikelyServerPort(kTcp, 20001));
   EXPECT_FALSE(IsLikelyServerPort(kTcp, 40000));
+  EXPECT_FALSE(IsLikelyServerPort(kUdp, 65535));
   EXPECT_FALSE(IsLikelyServerPort(kUdp, 0));
 }
 
