@@ -59,9 +59,11 @@ std::int64_t ResidentOctets() {
 }
 
 // Packets of random connections among so many, in bursts of so many.
-void Hit(benchmark::State& state, std::int64_t flows, std::size_t at_once) {
+void Hit(benchmark::State& state, const tracker::TrackerConfig& config,
+         std::size_t at_once) {
+  const auto flows = static_cast<std::int64_t>(config.max_flows);
   const std::int64_t before = ResidentOctets();
-  Tracker tracker(ConfigFor(flows));
+  Tracker tracker(config);
   Open(tracker, 0, flows);
   state.counters["octets_per_flow"] =
       static_cast<double>(ResidentOctets() - before) /
@@ -80,13 +82,26 @@ void Hit(benchmark::State& state, std::int64_t flows, std::size_t at_once) {
                           static_cast<std::int64_t>(at_once));
 }
 
+// As of a capture.
 void TableHit(benchmark::State& state) {
-  Hit(state, state.range(0), Burst::kFrames);
+  Hit(state, ConfigFor(state.range(0)), Burst::kFrames);
 }
 BENCHMARK(TableHit)->Arg(10'000)->Arg(100'000)->Arg(1'000'000)->Arg(4'000'000);
 
+// As of an interface.
+void TableHitLive(benchmark::State& state) {
+  tracker::TrackerConfig config = ConfigFor(state.range(0));
+  config.large_pages = true;
+  Hit(state, config, Burst::kFrames);
+}
+BENCHMARK(TableHitLive)
+    ->Arg(10'000)
+    ->Arg(100'000)
+    ->Arg(1'000'000)
+    ->Arg(4'000'000);
+
 void BurstOf(benchmark::State& state) {
-  Hit(state, 50'000, static_cast<std::size_t>(state.range(0)));
+  Hit(state, ConfigFor(50'000), static_cast<std::size_t>(state.range(0)));
 }
 BENCHMARK(BurstOf)->Arg(1)->Arg(8)->Arg(64);
 
