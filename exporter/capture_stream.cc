@@ -10,17 +10,10 @@
 #include <system_error>
 #include <utility>
 
-#include <sys/stat.h>
-
 namespace exporter {
 namespace {
 
 constexpr int kGzipOnly = 15 + 16;  // window bits, in zlib's way to say it
-
-bool IsRegular(const Descriptor& file) {
-  struct stat status {};
-  return fstat(file.Get(), &status) == 0 && S_ISREG(status.st_mode);
-}
 
 }  // namespace
 
@@ -36,7 +29,7 @@ struct CaptureStream::Inflater {
 
 CaptureStream::CaptureStream(Descriptor file, const std::atomic<bool>& stop)
     : file_(std::move(file)),
-      may_wait_(!IsRegular(file_)),
+      may_wait_(!file_.IsRegularFile()),
       stop_(stop),
       buffer_(std::make_unique_for_overwrite<std::uint8_t[]>(kAtOnce)) {}
 

@@ -5,6 +5,8 @@
 
 #include <utility>
 
+#include <sys/stat.h>
+
 namespace exporter {
 
 // Owns a file descriptor.
@@ -30,6 +32,11 @@ class Descriptor {
   int Release() { return std::exchange(number_, -1); }
   [[nodiscard]] int Get() const { return number_; }
   [[nodiscard]] bool Valid() const { return number_ >= 0; }
+  // What it has can be read at once, and again.
+  [[nodiscard]] bool IsRegularFile() const {
+    struct stat status {};
+    return fstat(number_, &status) == 0 && S_ISREG(status.st_mode);
+  }
 
  private:
   int number_ = -1;

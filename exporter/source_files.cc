@@ -10,7 +10,6 @@
 #include <vector>
 
 #include <sys/resource.h>
-#include <sys/stat.h>
 
 #include "exporter/capture_file.h"
 #include "exporter/descriptor.h"
@@ -36,9 +35,7 @@ void AllowDescriptors(std::size_t files) {
 
 // None, unless what was read of it can be read again.
 Descriptor Rereadable(const std::string& path, const Descriptor& file) {
-  struct stat status {};
-  if (path == "-" || fstat(file.Get(), &status) != 0 ||
-      !S_ISREG(status.st_mode)) {
+  if (path == "-" || !file.IsRegularFile()) {
     return {};
   }
   Descriptor again(fcntl(file.Get(), F_DUPFD_CLOEXEC, 0));

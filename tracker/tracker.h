@@ -312,10 +312,10 @@ class FlowTracker {
   void LookUpAll(std::span<Item> items);
   [[nodiscard]] Timestamp QuietUntil() const;
   template <typename Sink>
-  bool CarryOn(const Frame& frame, Item& item, Timestamp quiet, Sink& sink);
+  bool CarryOn(const Frame& frame, Item& item, Sink& sink);
   template <typename Sink>
   bool CarryOnSlowly(const Frame& frame, const Item& item, Sink& sink);
-  bool Begin(const Frame& frame, const Item& item, Timestamp quiet);
+  bool Begin(const Frame& frame, const Item& item);
   static Opening OpeningOf(const Glance& glance, const FlowKey& key);
   template <typename Sink>
   void AdvanceAll(std::span<const Frame> frames, std::span<Item> items,

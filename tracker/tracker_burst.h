@@ -52,18 +52,17 @@ Timestamp FlowTracker<E, State>::QuietUntil() const {
              : last_sweep_ + std::min(config_.sweep_interval, kPlausibleStep);
 }
 
-// The packet is counted, if its flow is there and does not end before it, and
-// the clock moves by little. False, and nothing done: it takes Advance().
-// `quiet` as QuietUntil().
+// The packet is counted, if its flow is there and does not end before it.
+// False, and nothing done: it takes Advance().
 template <Extractor E, typename State>
 template <typename Sink>
 bool FlowTracker<E, State>::CarryOn(const Frame& frame, Item& item,
-                                    Timestamp quiet, Sink& sink) {
+                                    Sink& sink) {
   // One of the burst may have begun it.
   if (!guesses_hold_ || item.guess == kNoSlot) {
     Guess(item);
   }
-  if (frame.time < clock_ || frame.time >= quiet || item.guess == kNoSlot) {
+  if (item.guess == kNoSlot) {
     return false;
   }
   const Glance& glance = item.glance;
@@ -144,15 +143,12 @@ bool FlowTracker<E, State>::CarryOnSlowly(const Frame& frame, const Item& item,
   return true;
 }
 
-// A flow of which a LonePacket tells all there is yet begins, if it is new, and
-// the clock moves by little. False, and nothing done: it takes Advance(), which
-// would have done the same.
+// A flow of which a LonePacket tells all there is yet begins, if it is new.
+// False, and nothing done: it takes Advance(), which would have done the same.
 template <Extractor E, typename State>
-bool FlowTracker<E, State>::Begin(const Frame& frame, const Item& item,
-                                  Timestamp quiet) {
+bool FlowTracker<E, State>::Begin(const Frame& frame, const Item& item) {
   const Glance& glance = item.glance;
-  if (item.guess != kNoSlot || frame.time < clock_ || frame.time >= quiet ||
-      flow_count_ >= config_.max_flows ||
+  if (item.guess != kNoSlot || flow_count_ >= config_.max_flows ||
       !LonePacket::CanBe(glance.protocol, glance.octets, glance.tcp)) {
     return false;
   }
@@ -226,9 +222,11 @@ void FlowTracker<E, State>::AdvanceAll(std::span<const Frame> frames,
   for (std::size_t i = 0; i < frames.size(); ++i) {
     Item& item = items[i];
     if constexpr (kGlances<Sink>) {
-      if (item.glanced &&
-          (CarryOn(frames[i], item, quiet, sink) ||
-           (kKeepsLone<Sink> && Begin(frames[i], item, quiet)))) {
+      // The clock moves by little; see QuietUntil().
+      const bool short_way =
+          item.glanced && frames[i].time >= clock_ && frames[i].time < quiet;
+      if (short_way && (CarryOn(frames[i], item, sink) ||
+                        (kKeepsLone<Sink> && Begin(frames[i], item)))) {
         continue;
       }
       if (item.glanced) {

@@ -11,8 +11,7 @@ namespace {
 
 // A bit for each port up to the highest: what a new flow asks is answered
 // without a search, and of a client's port mostly without a look.
-constexpr std::uint16_t kHighest = 20000;
-using PortSet = std::array<std::uint64_t, kHighest / 64 + 1>;
+using PortSet = std::array<std::uint64_t, 20000 / 64 + 1>;
 
 template <std::size_t kCount>
 constexpr PortSet SetOf(const std::array<std::uint16_t, kCount>& ports) {
@@ -24,7 +23,8 @@ constexpr PortSet SetOf(const std::array<std::uint16_t, kCount>& ports) {
 }
 
 constexpr bool Has(const PortSet& set, std::uint16_t port) {
-  return port <= kHighest && (set[port / 64] >> port % 64 & 1) != 0;
+  const std::size_t word = port / 64;
+  return word < set.size() && (set[word] >> port % 64 & 1) != 0;
 }
 
 constexpr PortSet kTcpPorts = SetOf(std::to_array<std::uint16_t>(
